@@ -1,0 +1,162 @@
+"""The composition root: the only place where adapters meet their ports."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from gateway import __version__
+from gateway.config import EncryptionSettings, ProvidersSettings, Settings
+from gateway.delivery.admission import Admission
+from gateway.delivery.desk import Desk
+from gateway.delivery.dispatcher import Dispatcher
+from gateway.delivery.follower import Follower
+from gateway.delivery.guard import Proofs
+from gateway.model.clock import Clock
+from gateway.model.errors import SettingsError
+from gateway.observability.metrics import Connections, Metrics
+from gateway.providers.apns import ApnsHosts, ApnsProvider
+from gateway.providers.fcm import FcmHosts, FcmProvider
+from gateway.providers.providers import Providers
+from gateway.store.crypto import Vault, local_vault
+from gateway.store.port import Store
+from gateway.store.sqlite import SqliteStore
+from gateway.web.doors import operator_door, public_door
+from gateway.web.health import Readiness
+from gateway.web.listening import Listener, bind
+from gateway.web.pages import OperatorPage, load_templates
+from gateway.web.push import PushDoor
+
+
+class OpenStore(msgspec.Struct, frozen=True):
+    """A store and the keys it was opened with."""
+
+    store: Store
+    vault: Vault
+
+
+class Gateway(msgspec.Struct, frozen=True):
+    """Everything a push needs, put together; no door yet."""
+
+    store: Store
+    vault: Vault
+    follower: Follower
+    providers: Providers
+    admission: Admission
+    desk: Desk
+    metrics: Metrics
+    clock: Clock
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[OpenStore]:
+    """Open the store that the settings name.
+
+    Raises:
+        StoreError: it cannot be opened.
+        StoreKeyError: it was written under other keys.
+    """
+    path = Path(settings.store.url.removeprefix("sqlite:///"))
+    store = await SqliteStore.open(path, lambda is_new: _vault(settings.encryption, path.parent, is_new))
+    try:
+        yield OpenStore(store, store.vault)
+    finally:
+        await store.close()
+
+
+def _vault(settings: EncryptionSettings, folder: Path, is_new: bool) -> Vault:
+    if bool(settings.keys) != bool(settings.lookup_key):
+        raise SettingsError("[encryption] needs both keys and lookup_key, or neither")
+    if settings.keys:
+        return Vault([key.reveal() for key in settings.keys], settings.lookup_key.reveal())
+    return local_vault(folder, may_make=is_new)
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gateway]:
+    """Put the gateway together on its store; pushes can be sent once the follower has a snapshot."""
+    async with open_store(settings) as opened, _open_providers(settings.providers, clock) as providers:
+        metrics, proofs = Metrics(clock, __version__), Proofs(opened.store, clock)
+        follower = Follower(opened.store, providers, proofs, clock)
+        metrics.watch(lambda: _connections(providers), lambda: _expiries(follower))
+        dispatcher = Dispatcher(follower, providers, proofs, metrics, clock)
+        yield Gateway(
+            store=opened.store,
+            vault=opened.vault,
+            follower=follower,
+            providers=providers,
+            admission=Admission(follower, opened.vault, clock),
+            desk=Desk(dispatcher, clock),
+            metrics=metrics,
+            clock=clock,
+        )
+        await proofs.flush()
+
+
+@asynccontextmanager
+async def _open_providers(settings: ProvidersSettings, clock: Clock) -> AsyncIterator[Providers]:
+    apns_hosts = ApnsHosts(settings.apns_production_url, settings.apns_sandbox_url, settings.ca_file)
+    fcm_hosts = FcmHosts(settings.fcm_url, settings.fcm_token_url, settings.ca_file)
+    providers = Providers(
+        ApnsProvider(apns_hosts, clock, settings.timeout), FcmProvider(fcm_hosts, clock, settings.timeout)
+    )
+    try:
+        yield providers
+    finally:
+        await providers.aclose()
+
+
+def _connections(providers: Providers) -> Connections:
+    return {
+        provider: {
+            "open": sum(pool.open for pool in pools),
+            "connecting": sum(pool.connecting for pool in pools),
+            "idle": sum(pool.idle for pool in pools),
+        }
+        for provider, pools in providers.statistics().items()
+    }
+
+
+def _expiries(follower: Follower) -> Iterator[tuple[str, str, float]]:
+    for app in follower.snapshot.apps.values() if follower.snapshot else ():
+        if app.apns is not None and app.apns.expires_at is not None:
+            yield app.name, "apns_certificate", app.apns.expires_at
+
+
+class Doors(msgspec.Struct, frozen=True):
+    """Both doors, open."""
+
+    public: Listener
+    operator: Listener
+    readiness: Readiness
+
+
+@asynccontextmanager
+async def open_doors(gateway: Gateway, settings: Settings) -> AsyncIterator[Doors]:
+    """Serve the gateway until the block ends; then let everything inside finish.
+
+    Raises:
+        SettingsError: an address cannot be listened on.
+    """
+    server, readiness = settings.server, Readiness(gateway.follower)
+    templates = await asyncio.to_thread(load_templates)
+    push = PushDoor(
+        gateway.admission, gateway.desk, gateway.vault, gateway.metrics, gateway.clock, server.trusted_proxies
+    )
+    page = OperatorPage(gateway.follower, readiness)
+    apps = (
+        (public_door(push, readiness, templates), server.listen),
+        (operator_door(page, gateway.metrics, readiness, templates), server.operator_listen),
+    )
+    bound = [(app, await asyncio.to_thread(bind, address)) for app, address in apps]
+    public, operator = (Listener(app, sock, gateway.clock, server.drain_timeout) for app, sock in bound)
+    await public.open()
+    await operator.open()
+    try:
+        yield Doors(public, operator, readiness)
+    finally:
+        readiness.draining = True
+        await public.close()
+        await operator.close()

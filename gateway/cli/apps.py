@@ -1,0 +1,188 @@
+"""`push-gateway app ...`."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from gateway.cli.options import FILE
+from gateway.cli.output import json_option, print_facts, print_json, print_table
+from gateway.cli.registering import with_registry
+from gateway.model.app import ApnsCredentials, ApnsEnvironment, App, FcmCredentials
+from gateway.providers.key_files import (
+    KeyFile,
+    read_apns_certificate,
+    read_apns_key,
+    read_fcm_service_account,
+    with_environment,
+    with_topics,
+)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class CredentialOptions(msgspec.Struct, frozen=True):
+    """The credentials on a command line, unread."""
+
+    apns_key: Path | None
+    apns_key_id: str | None
+    apns_team_id: str | None
+    apns_certificate: Path | None
+    apns_passphrase_file: Path | None
+    apns_topic: tuple[str, ...]
+    apns_environment: str | None
+    fcm_service_account: Path | None
+
+    @property
+    def environment(self) -> ApnsEnvironment:
+        """The environment asked for; production when none is."""
+        return ApnsEnvironment(self.apns_environment or ApnsEnvironment.PRODUCTION)
+
+    def read_apns(self) -> ApnsCredentials | None:
+        """Read Apple's key or certificate, if one is given."""
+        if self.apns_key and self.apns_certificate:
+            raise click.UsageError("give --apns-key or --apns-certificate, not both")
+        if self.apns_certificate:
+            file = self._key_file(self.apns_certificate)
+            return read_apns_certificate(file, self.apns_topic, self.environment, time.time())
+        if not self.apns_key:
+            return None
+        if not (self.apns_key_id and self.apns_team_id):
+            raise click.UsageError("--apns-key needs --apns-key-id and --apns-team-id")
+        file = self._key_file(self.apns_key)
+        return read_apns_key(file, self.apns_key_id, self.apns_team_id, self.apns_topic, self.environment)
+
+    def read_fcm(self) -> FcmCredentials | None:
+        """Read Google's service account, if one is given."""
+        if not self.fcm_service_account:
+            return None
+        return read_fcm_service_account(KeyFile(str(self.fcm_service_account), self.fcm_service_account.read_bytes()))
+
+    def applied_to(self, present: ApnsCredentials | None) -> ApnsCredentials | None:
+        """Return new credentials, or the present ones with other topics or another environment."""
+        given = self.read_apns()
+        if given is not None or not (self.apns_topic or self.apns_environment):
+            return given
+        if present is None:
+            raise click.UsageError("this app has no Apple credentials yet; give --apns-key or --apns-certificate too")
+        changed = with_topics(present, self.apns_topic) if self.apns_topic else present
+        return with_environment(changed, self.environment) if self.apns_environment else changed
+
+    def _key_file(self, path: Path) -> KeyFile:
+        passphrase = self.apns_passphrase_file.read_bytes().strip() if self.apns_passphrase_file else None
+        return KeyFile(str(path), path.read_bytes(), passphrase)
+
+
+def credential_options(command: F) -> F:
+    """Give a command the options of an app's credentials, as one argument `credentials`."""
+    environments = click.Choice([environment.value for environment in ApnsEnvironment])
+    options = (
+        click.option("--apns-key", type=FILE, help="Apple's AuthKey_<KEYID>.p8."),
+        click.option("--apns-key-id", metavar="ID", help="The key's id, ten characters."),
+        click.option("--apns-team-id", metavar="ID", help="The Apple team's id, ten characters."),
+        click.option(
+            "--apns-certificate", type=FILE, help="A certificate with its key (PEM or .p12), in place of a key."
+        ),
+        click.option("--apns-passphrase-file", type=FILE, help="File with the passphrase of the key or certificate."),
+        click.option("--apns-topic", metavar="T", multiple=True, help="The app's bundle id. May be repeated."),
+        click.option(
+            "--apns-environment", type=environments, help="Where the app's devices register. [default: production]"
+        ),
+        click.option("--fcm-service-account", type=FILE, help="Google service account key (JSON)."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group("app")
+def app_group() -> None:
+    """The mobile apps and their Apple and Google credentials."""
+
+
+@app_group.command("add")
+@click.argument("name")
+@credential_options
+@json_option
+@click.pass_obj
+def add(config: Path | None, /, name: str, as_json: bool, **given: Any) -> None:
+    """Add an app."""
+    options = CredentialOptions(**given)
+    apns, fcm = options.read_apns(), options.read_fcm()
+    if apns is None and fcm is None:
+        raise click.UsageError("give credentials: --apns-key, --apns-certificate or --fcm-service-account")
+    _print(with_registry(config, lambda registry: registry.add_app(name, apns, fcm)), as_json)
+
+
+@app_group.command("update")
+@click.argument("name")
+@credential_options
+@json_option
+@click.pass_obj
+def update(config: Path | None, /, name: str, as_json: bool, **given: Any) -> None:
+    """Replace an app's credentials, topics or environment; a running gateway follows within seconds."""
+    options = CredentialOptions(**given)
+    present = with_registry(config, lambda registry: registry.app(name))
+    apns, fcm = options.applied_to(present.apns), options.read_fcm()
+    _print(with_registry(config, lambda registry: registry.replace_credentials(name, apns, fcm)), as_json)
+
+
+@app_group.command("list")
+@json_option
+@click.pass_obj
+def list_apps(config: Path | None, as_json: bool) -> None:
+    """List the apps."""
+    apps = [facts_of(app) for app in with_registry(config, lambda registry: registry.contents()).apps]
+    if as_json:
+        print_json(apps)
+    else:
+        columns = ("name", "apns_topics", "apns_environment", "fcm_project_id")
+        print_table(columns, [[app[column] for column in columns] for app in apps])
+
+
+@app_group.command("show")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def show(config: Path | None, name: str, as_json: bool) -> None:
+    """Show one app; never its keys."""
+    _print(with_registry(config, lambda registry: registry.app(name)), as_json)
+
+
+@app_group.command("remove")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def remove(config: Path | None, name: str, as_json: bool) -> None:
+    """Forget an app and its keys; refused while a workspace uses it."""
+    _print(with_registry(config, lambda registry: registry.remove_app(name)), as_json)
+
+
+def _print(app: App, as_json: bool) -> None:
+    (print_json if as_json else print_facts)(facts_of(app))
+
+
+def facts_of(app: App) -> dict[str, object]:
+    """Name what may be shown of an app."""
+    apns, fcm = app.apns, app.fcm
+    return {
+        "id": app.id,
+        "name": app.name,
+        "apns_topics": apns.topics if apns else None,
+        "apns_environment": apns.environment.value if apns else None,
+        "apns_credentials": ("certificate" if apns.certificate else "key") if apns else None,
+        "apns_key_id": apns.key_id or None if apns else None,
+        "apns_team_id": apns.team_id or None if apns else None,
+        "apns_expires_at": _iso(apns.expires_at) if apns else None,
+        "fcm_project_id": fcm.project_id if fcm else None,
+        "fcm_client_email": fcm.client_email if fcm else None,
+        "created_at": _iso(app.created_at),
+    }
+
+
+def _iso(moment: float | None) -> str | None:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds") if moment is not None else None

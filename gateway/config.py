@@ -1,0 +1,201 @@
+"""Settings: one TOML file, environment variables on top, defaults below.
+
+`PUSH_GATEWAY_<SECTION>__<KEY>` sets `key` in `[section]`; lists are separated by commas. For secrets
+`PUSH_GATEWAY_<SECTION>__<KEY>_FILE` names a file that holds the value.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+from msgspec import Meta
+
+from gateway.model.address import HostPort, Network
+from gateway.model.errors import SettingsError
+from gateway.model.secret import Secret
+
+Seconds = Annotated[float, Meta(ge=0, le=3600)]
+OptionalWebUrl = Annotated[
+    str, Meta(pattern="^$|^https?://[^/]+", description="a URL such as https://push.example.com")
+]
+TlsUrl = Annotated[str, Meta(pattern="^https://[^/]+", description="a URL that begins with https://")]
+OptionalTlsUrl = Annotated[str, Meta(pattern="^$|^https://[^/]+", description="a URL that begins with https://")]
+StoreUrl = Annotated[str, Meta(pattern="^sqlite:///.+", description="a URL such as sqlite:///data/gateway.db")]
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the settings file."""
+
+
+class ServerSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The two doors, and how they close."""
+
+    listen: HostPort = HostPort("0.0.0.0", 8080)  # noqa: S104 - the public door is meant for the servers outside
+    operator_listen: HostPort = HostPort("127.0.0.1", 8081)
+    public_url: OptionalWebUrl = ""
+    trusted_proxies: tuple[Network, ...] = ()
+    drain_delay: Seconds = 5.0
+    drain_timeout: Seconds = 20.0
+
+
+class StoreSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where workspaces and apps are kept."""
+
+    url: StoreUrl = "sqlite:///data/gateway.db"
+
+
+class EncryptionSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The keys of what is kept; empty for an embedded store means key files of its own beside it."""
+
+    keys: tuple[Secret, ...] = ()
+    lookup_key: Secret = Secret("")
+
+
+class ProvidersSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where Apple and Google are, whom to trust for them, and how long to wait."""
+
+    apns_production_url: TlsUrl = "https://api.push.apple.com"
+    apns_sandbox_url: TlsUrl = "https://api.sandbox.push.apple.com"
+    fcm_url: TlsUrl = "https://fcm.googleapis.com"
+    fcm_token_url: OptionalTlsUrl = ""
+    ca_file: str = ""
+    timeout: Annotated[float, Meta(gt=0, le=15)] = 10.0
+
+
+class LoggingSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is logged and how it looks."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+
+
+class Settings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every setting of the gateway."""
+
+    server: ServerSettings = ServerSettings()
+    store: StoreSettings = StoreSettings()
+    encryption: EncryptionSettings = EncryptionSettings()
+    providers: ProvidersSettings = ProvidersSettings()
+    logging: LoggingSettings = LoggingSettings()
+
+
+_PREFIX = "PUSH_GATEWAY_"
+_FROM_TEXT: dict[type, Callable[[str], object]] = {Secret: Secret, HostPort: HostPort.parse, Network: Network.parse}
+
+
+def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read the settings file, if any, and put the environment on top.
+
+    Raises:
+        SettingsError: a file is missing, a key is unknown or a value of the wrong type; the message is one line that
+            names the place and what was expected.
+    """
+    tree, text = _read_file(file)
+    settings = _convert(tree, lambda path: f"{file}, line {_line_of(text, path)}: {path}")
+    for variable, value in sorted(environ.items()):
+        section, separator, key = variable.removeprefix(_PREFIX).lower().partition("__")
+        if variable.startswith(_PREFIX) and separator:
+            settings = _with_variable(settings, variable, section, key, value)
+    return settings
+
+
+def _read_file(file: Path | None) -> tuple[dict[str, Any], str]:
+    if file is None:
+        return {}, ""
+    try:
+        text = file.read_text()
+        return tomllib.loads(text), text
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot read the settings file: {error.strerror}") from None
+    except ValueError as error:
+        raise SettingsError(f"{file}: not TOML: {error}") from None
+
+
+def _convert(tree: dict[str, Any], place: Callable[[str], str]) -> Settings:
+    try:
+        return msgspec.convert(tree, Settings, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        message, path = _explain(str(error), _type_of)
+        raise SettingsError(f"{place(path)}: {message}") from None
+
+
+def _decode(kind: type, value: object) -> object:
+    if isinstance(value, str):
+        return _FROM_TEXT[kind](value)
+    raise ValueError(f"Expected `str`, got `{type(value).__name__}`")
+
+
+def _explain(message: str, type_of: Callable[[str], object]) -> tuple[str, str]:
+    """Split msgspec's message into what was expected and the key it speaks of, whose type `type_of` tells."""
+    what, _, where = message.partition(" - at `$")
+    path = re.sub(r"\[.*?\]", "", where).strip("`.")
+    if unknown := re.match(r"Object contains unknown field `(.*)`", what):
+        return f"no such setting; there is {', '.join(_types_of(path))}", f"{path}.{unknown[1]}".strip(".")
+    if other := re.match(r"Invalid enum value (.*)", what):
+        return f"expected one of {', '.join(get_args(type_of(path)))}, got {other[1]}", path
+    if " matching regex " in what:
+        return f"expected {get_args(type_of(path))[1].description}", path
+    return what[0].lower() + what[1:], path
+
+
+def _types_of(section: str) -> dict[str, Any]:
+    struct = type(getattr(Settings(), section)) if section else Settings
+    return {field.name: field.type for field in msgspec.structs.fields(struct)}
+
+
+def _type_of(path: str) -> object:
+    section, _, key = path.rpartition(".")
+    return _types_of(section)[key]
+
+
+def _line_of(text: str, path: str) -> int:
+    """Find the line of a dotted key, or of its table."""
+    section = path.rpartition(".")[0]
+    table, found = "", 1
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[+([^\[\]]+)\]", line):
+            table = header[1].strip()
+            found = number if table in (path, section) else found
+        elif entry := re.match(r"\s*([\w.\"-]+)\s*=", line):
+            key = f"{table}.{entry[1]}".strip(".")
+            if key == path:
+                return number
+            found = number if key == section else found
+    return found
+
+
+def _with_variable(settings: Settings, variable: str, section: str, key: str, value: str) -> Settings:
+    if section not in _types_of(""):
+        raise SettingsError(f"{variable}: no such section; there is {', '.join(_types_of(''))}")
+    part, types = getattr(settings, section), _types_of(section)
+    if key.endswith("_file") and Secret in (types.get(base := key[:-5]), *get_args(types.get(base))):
+        key, value = base, _read_secret(variable, value)
+    if key not in types:
+        raise SettingsError(f"{variable}: no such setting; there is {', '.join(types)}")
+    return msgspec.structs.replace(
+        settings, **{section: msgspec.structs.replace(part, **{key: _from_text(variable, value, types[key])})}
+    )
+
+
+def _from_text(variable: str, value: str, kind: object) -> object:
+    """Read a variable's text as the setting's type."""
+    raw = [item.strip() for item in value.split(",") if item.strip()] if _is_list(kind) else value
+    try:
+        return msgspec.convert(raw, kind, strict=False, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        message = _explain(str(error), lambda _: kind)[0]
+        raise SettingsError(f"{variable}: {message}") from None
+
+
+def _is_list(kind: object) -> bool:
+    return getattr(kind, "__origin__", None) is tuple
+
+
+def _read_secret(variable: str, file: str) -> str:
+    try:
+        return Path(file).read_text().strip()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{variable}: cannot read {file}: {error}") from None

@@ -1,0 +1,64 @@
+"""Who may send: a workspace is known by its secret, and then by address and uniqueId where it is pinned to them."""
+
+from gateway.delivery.follower import Follower
+from gateway.delivery.snapshot import Member
+from gateway.model.address import IpAddress
+from gateway.model.clock import Clock
+from gateway.model.errors import StoreError
+from gateway.model.notification import Notification
+from gateway.model.outcome import Later, Outcome, Unauthorized
+from gateway.model.reason import Reason
+from gateway.model.workspace import Workspace
+from gateway.store.crypto import Vault
+
+SECRET_PURPOSE = "workspace-secret"  # noqa: S105 - what the hash is for, not a secret
+
+
+class Admission:
+    """Decides who is asking. The happy path touches nothing but memory."""
+
+    def __init__(self, follower: Follower, vault: Vault, clock: Clock) -> None:
+        self._follower = follower
+        self._vault = vault
+        self._clock = clock
+
+    async def admit(self, secret: str | None, address: IpAddress | None) -> Member | Outcome:
+        """Find the workspace that a secret and a source address belong to, or say why not.
+
+        A 401 is final for a Rocket.Chat server, so an unknown secret is looked up in the store before it is said.
+        """
+        if self._follower.snapshot is None:
+            return Later(Reason.STARTING, retry_after=5.0)
+        if not secret:
+            return Unauthorized(Reason.SECRET_MISSING)
+        try:
+            member = await self._find(self._vault.lookup_hash(SECRET_PURPOSE, secret))
+        except StoreError:
+            return Later(Reason.STORE_UNAVAILABLE)
+        return Unauthorized(Reason.WORKSPACE_UNKNOWN) if member is None else _bar(member, address) or member
+
+    async def _find(self, secret_hash: str) -> Member | None:
+        member = self._look_up(secret_hash)
+        if member is None:
+            await self._follower.look_again(secret_hash)
+            member = self._look_up(secret_hash)
+        return member
+
+    def _look_up(self, secret_hash: str) -> Member | None:
+        snapshot = self._follower.snapshot
+        return snapshot.by_secret(secret_hash, self._clock.now()) if snapshot else None
+
+
+def _bar(member: Member, address: IpAddress | None) -> Unauthorized | None:
+    if member.workspace.suspended:
+        return Unauthorized(Reason.WORKSPACE_SUSPENDED)
+    if member.networks and not any(address is not None and address in network for network in member.networks):
+        return Unauthorized(Reason.ADDRESS_NOT_ALLOWED)
+    return None
+
+
+def pinned_elsewhere(workspace: Workspace, notification: Notification) -> Unauthorized | None:
+    """Refuse a push whose uniqueId is not the one its workspace is pinned to."""
+    if workspace.unique_id is None or workspace.unique_id == notification.unique_id:
+        return None
+    return Unauthorized(Reason.UNIQUE_ID_MISMATCH)

@@ -1,0 +1,101 @@
+"""Keeps the snapshot at the store's revision: a change made anywhere is live here within seconds."""
+
+import asyncio
+from collections import OrderedDict
+
+import structlog
+
+from gateway.delivery.guard import Proofs
+from gateway.delivery.snapshot import Route, Snapshot
+from gateway.model.clock import Clock
+from gateway.model.errors import CredentialsError, StoreError
+from gateway.providers.providers import Providers
+from gateway.store.port import Store
+
+POLL_SECONDS = 2.0
+MAX_MISSES = 10_000
+
+log = structlog.stdlib.get_logger("gateway.delivery")
+
+
+class Follower:
+    """Holds the current snapshot, and asks the store every two seconds whether there is a newer one."""
+
+    def __init__(self, store: Store, providers: Providers, proofs: Proofs, clock: Clock) -> None:
+        self._store = store
+        self._proofs = proofs
+        self._providers = providers
+        self._clock = clock
+        self._checking = asyncio.Lock()
+        self._checked_at = float("-inf")
+        self._misses: OrderedDict[str, float] = OrderedDict()
+        self.snapshot: Snapshot | None = None
+        self.store_answers = False
+        self.broken: frozenset[str] = frozenset()
+
+    async def run(self) -> None:
+        """Follow the store until cancelled."""
+        while True:
+            await self._check_quietly()
+            await self._clock.sleep(POLL_SECONDS)
+
+    async def check(self) -> None:
+        """Bring the snapshot up to the store's present revision.
+
+        However many ask at the same time, the store is asked once after the last of them asked.
+
+        Raises:
+            StoreError: the store does not answer; the snapshot stays as it was.
+        """
+        asked_at = self._clock.monotonic()
+        async with self._checking:
+            if self._checked_at > asked_at:
+                return
+            started_at = self._clock.monotonic()
+            await self._follow()
+            self._checked_at = started_at
+
+    async def look_again(self, missing: str) -> None:
+        """Ask the store once more before something is called unknown; what is asked again within 2 s is not.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        now = self._clock.monotonic()
+        if now - self._misses.get(missing, float("-inf")) < POLL_SECONDS:
+            return
+        await self.check()
+        self._misses[missing] = now
+        self._misses.move_to_end(missing)
+        if len(self._misses) > MAX_MISSES:
+            self._misses.popitem(last=False)
+
+    async def _check_quietly(self) -> None:
+        try:
+            await self.check()
+        except StoreError as error:
+            if self.store_answers or self.snapshot is None:
+                log.error("store_unavailable", error=str(error))
+            self.store_answers = False
+
+    async def _follow(self) -> None:
+        revision = await self._store.revision()
+        if self.snapshot is None or revision != self.snapshot.revision:
+            await self._adopt(Snapshot(await self._store.load()))
+        self.store_answers = True
+
+    async def _adopt(self, snapshot: Snapshot) -> None:
+        """Load the keys before the first push needs them; what is under way on old ones finishes."""
+        broken = [route.app for route in snapshot.routes() if not await self._prepare(route)]
+        self._proofs.learn(snapshot.proven)
+        self.broken, self.snapshot = frozenset(broken), snapshot
+        await self._providers.retain({route.credentials.fingerprint for route in snapshot.routes()})
+        log.info("snapshot_loaded", revision=snapshot.revision, apps=len(snapshot.apps), workspaces=len(snapshot))
+
+    async def _prepare(self, route: Route) -> bool:
+        try:
+            await self._providers.prepare(route.credentials)
+        except CredentialsError as error:
+            log.error("credentials_unusable", app=route.app, error=str(error))
+            return False
+        return True

@@ -1,0 +1,181 @@
+"""Apps and workspaces as an operator changes them; the command line and the pages call the same functions."""
+
+import re
+import secrets
+
+import msgspec
+
+from gateway.delivery.admission import SECRET_PURPOSE
+from gateway.model.app import ApnsCredentials, App, FcmCredentials
+from gateway.model.clock import Clock
+from gateway.model.errors import InUse, NameTaken, SettingsError, UnknownName
+from gateway.model.secret import Secret
+from gateway.model.workspace import SecretHash, Workspace
+from gateway.store.crypto import Vault
+from gateway.store.port import Contents, Store
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._@-]{0,62}[A-Za-z0-9])?")
+
+
+class Issued(msgspec.Struct, frozen=True):
+    """A workspace with its new secret, which is seen this once and kept only as a hash."""
+
+    workspace: Workspace
+    secret: Secret
+
+
+class Registry:
+    """Adds, changes and removes apps and workspaces. Every method may raise StoreError."""
+
+    def __init__(self, store: Store, vault: Vault, clock: Clock) -> None:
+        self._store = store
+        self._vault = vault
+        self._clock = clock
+
+    async def contents(self) -> Contents:
+        """Read everything."""
+        return await self._store.load()
+
+    async def app(self, name: str) -> App:
+        """Find an app by name.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        return _app_named((await self._store.load()).apps, name)
+
+    async def add_app(self, name: str, apns: ApnsCredentials | None, fcm: FcmCredentials | None) -> App:
+        """Add an app.
+
+        Raises:
+            NameTaken: there is one of this name.
+            SettingsError: the name cannot be one.
+        """
+        app = App(id=_new_id(), name=_checked(name), apns=apns, fcm=fcm, created_at=self._clock.now())
+        await self._store.put_app(app)
+        return app
+
+    async def replace_credentials(self, name: str, apns: ApnsCredentials | None, fcm: FcmCredentials | None) -> App:
+        """Give an app new credentials; None leaves what it has."""
+        app = await self.app(name)
+        changed = msgspec.structs.replace(app, apns=apns or app.apns, fcm=fcm or app.fcm)
+        await self._store.put_app(changed)
+        return changed
+
+    async def remove_app(self, name: str) -> App:
+        """Forget an app and its keys.
+
+        Raises:
+            InUse: workspaces still send through it.
+        """
+        contents = await self._store.load()
+        app = _app_named(contents.apps, name)
+        users = [workspace.name for workspace in contents.workspaces if app.id in workspace.apps]
+        if users:
+            raise InUse(f"the app {name!r} is used by {', '.join(users)}; remove it there first")
+        await self._store.remove_app(app.id)
+        return app
+
+    async def workspace(self, name: str) -> Workspace:
+        """Find a workspace by name.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        return _workspace_named((await self._store.load()).workspaces, name)
+
+    async def add_workspace(
+        self, name: str, apps: tuple[str, ...], unique_id: str | None = None, allow_from: tuple[str, ...] = ()
+    ) -> Issued:
+        """Add a workspace that may send to `apps` (names, in order of trial) and make its secret.
+
+        Raises:
+            NameTaken: there is one of this name.
+            UnknownName: there is no such app.
+            SettingsError: the name cannot be one.
+        """
+        workspace = Workspace(
+            id=_new_id(),
+            name=_checked(name),
+            apps=await self._app_ids(apps),
+            secrets=(),
+            unique_id=unique_id,
+            allow_from=allow_from,
+            created_at=self._clock.now(),
+        )
+        if any(other.name == name for other in (await self._store.load()).workspaces):
+            raise NameTaken(f"the name {name!r} is taken; choose another")
+        return await self._issue(workspace)
+
+    async def update_workspace(
+        self,
+        name: str,
+        apps: tuple[str, ...] | None = None,
+        unique_id: str | None = None,
+        allow_from: tuple[str, ...] | None = None,
+        suspended: bool | None = None,
+    ) -> Workspace:
+        """Change what is given of a workspace; an empty `unique_id` takes the pin away."""
+        workspace = await self.workspace(name)
+        changed = msgspec.structs.replace(
+            workspace,
+            apps=workspace.apps if apps is None else await self._app_ids(apps),
+            unique_id=workspace.unique_id if unique_id is None else unique_id or None,
+            allow_from=workspace.allow_from if allow_from is None else allow_from,
+            suspended=workspace.suspended if suspended is None else suspended,
+        )
+        await self._store.put_workspace(changed)
+        return changed
+
+    async def rotate(self, name: str, grace: float = 0.0) -> Issued:
+        """Make a new secret; the present ones work for `grace` seconds more."""
+        workspace = await self.workspace(name)
+        now = self._clock.now()
+        old = [secret for secret in workspace.secrets if secret.until is None or secret.until > now]
+        kept = tuple(SecretHash(secret.hash, min(secret.until or now + grace, now + grace)) for secret in old)
+        return await self._issue(msgspec.structs.replace(workspace, secrets=kept if grace > 0 else ()))
+
+    async def remove_workspace(self, name: str) -> Workspace:
+        """Forget a workspace; its secret stops working."""
+        workspace = await self.workspace(name)
+        await self._store.remove_workspace(workspace.id)
+        return workspace
+
+    async def _issue(self, workspace: Workspace) -> Issued:
+        secret = secrets.token_urlsafe(32)
+        kept = SecretHash(self._vault.lookup_hash(SECRET_PURPOSE, secret))
+        issued = msgspec.structs.replace(workspace, secrets=(kept, *workspace.secrets))
+        await self._store.put_workspace(issued)
+        return Issued(issued, Secret(secret))
+
+    async def _app_ids(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        apps = (await self._store.load()).apps
+        return tuple(_app_named(apps, name).id for name in dict.fromkeys(names))
+
+
+def _app_named(apps: tuple[App, ...], name: str) -> App:
+    for app in apps:
+        if app.name == name:
+            return app
+    raise UnknownName(f"there is no app {name!r}; there is {_listed([app.name for app in apps])}")
+
+
+def _workspace_named(workspaces: tuple[Workspace, ...], name: str) -> Workspace:
+    for workspace in workspaces:
+        if workspace.name == name:
+            return workspace
+    raise UnknownName(f"there is no workspace {name!r}; there is {_listed([one.name for one in workspaces])}")
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:20]) + (", ..." if len(names) > 20 else "") if names else "none yet"
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise SettingsError(f"the name {name!r} is not 1 to 64 letters, digits, spaces and . _ @ -")
+    return name
+
+
+def _new_id() -> str:
+    return secrets.token_hex(12)

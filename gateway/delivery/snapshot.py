@@ -1,0 +1,108 @@
+"""Everything a push needs to know, in memory and ready to look up."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from gateway.model.address import Network
+from gateway.model.app import ApnsEnvironment, App
+from gateway.model.notification import Notification, Platform
+from gateway.model.workspace import Workspace
+from gateway.providers.key_files import with_environment
+from gateway.providers.providers import Credentials
+from gateway.store.port import Contents
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One way a push may go: an app, and one set of its credentials."""
+
+    app: str
+    credentials: Credentials
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A workspace with all that its pushes ask for."""
+
+    workspace: Workspace
+    networks: tuple[Network, ...]
+    by_topic: Mapping[str, tuple[Route, ...]]
+    android: tuple[Route, ...]
+
+    def routes(self, notification: Notification) -> tuple[Route, ...]:
+        """List the ways for this push, in order of trial."""
+        if notification.platform is Platform.GCM:
+            return self.android
+        return self.by_topic.get(notification.app_topic or "", ())
+
+
+class Snapshot:
+    """The store's contents as of one revision."""
+
+    def __init__(self, contents: Contents) -> None:
+        self.revision = contents.revision
+        self.proven = contents.proven
+        self.apps = {app.id: app for app in contents.apps}
+        members = [_member(workspace, self.apps) for workspace in contents.workspaces]
+        self._by_secret = {
+            secret.hash: (member, secret.until) for member in members for secret in member.workspace.secrets
+        }
+        self._by_name = {member.workspace.name: member for member in members}
+
+    def by_secret(self, secret_hash: str, now: float) -> Member | None:
+        """Find a workspace by the hash of one of its secrets that still works at `now` (UNIX seconds)."""
+        member, until = self._by_secret.get(secret_hash, (None, None))
+        return None if until is not None and until <= now else member
+
+    def by_name(self, name: str) -> Member | None:
+        """Find a workspace by its name."""
+        return self._by_name.get(name)
+
+    def routes(self) -> Iterator[Route]:
+        """List every way that any push may go."""
+        for app in self.apps.values():
+            yield from (*_apns_routes(app), *_fcm_routes(app))
+
+    def overview(self) -> list[dict[str, object]]:
+        """List the workspaces with their apps' names, for a page."""
+        return [_overview(member.workspace, self.apps) for member in self._by_name.values()]
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+
+def _overview(workspace: Workspace, apps: Mapping[str, App]) -> dict[str, object]:
+    names = [apps[app_id].name for app_id in workspace.apps if app_id in apps]
+    return {"name": workspace.name, "apps": names, "suspended": workspace.suspended}
+
+
+def _member(workspace: Workspace, apps: Mapping[str, App]) -> Member:
+    own = [apps[app_id] for app_id in workspace.apps if app_id in apps]
+    return Member(
+        workspace=workspace,
+        networks=tuple(Network.parse(text) for text in workspace.allow_from),
+        by_topic=_topics(own),
+        android=tuple(route for app in own for route in _fcm_routes(app)),
+    )
+
+
+def _topics(apps: Iterable[App]) -> dict[str, tuple[Route, ...]]:
+    """Where two of a workspace's apps have the same topic, both are tried."""
+    topics: dict[str, tuple[Route, ...]] = {}
+    for app in apps:
+        routes = _apns_routes(app)
+        for topic in app.apns.topics if app.apns else ():
+            topics[topic] = topics.get(topic, ()) + routes
+    return topics
+
+
+def _apns_routes(app: App) -> tuple[Route, ...]:
+    if app.apns is None:
+        return ()
+    if app.apns.environment is not ApnsEnvironment.AUTO:
+        return (Route(app.name, app.apns),)
+    both = (ApnsEnvironment.PRODUCTION, ApnsEnvironment.SANDBOX)
+    return tuple(Route(app.name, with_environment(app.apns, environment)) for environment in both)
+
+
+def _fcm_routes(app: App) -> tuple[Route, ...]:
+    return (Route(app.name, app.fcm),) if app.fcm else ()

@@ -1,0 +1,70 @@
+"""Bytes into frames, and the frames of one header block into one."""
+
+from collections.abc import Iterator
+
+from gateway.http2 import frames
+from gateway.http2.errors import ProtocolError
+
+Frame = tuple[int, int, int, bytes]
+"""Type, flags, stream, payload. A HEADERS frame's payload is its whole block."""
+
+MAX_BLOCK = 65_536
+
+
+class FrameReader:
+    """Cuts what arrives, in whatever pieces, into frames."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._block: list[bytes] = []
+        self._block_size = 0
+        self._block_head: tuple[int, int] | None = None
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Yield the frames that `data` completes.
+
+        Raises:
+            ProtocolError: a frame is too large, or stands where it must not.
+        """
+        buffer, at, end = self._buffer + data if self._buffer else data, 0, 0
+        self._buffer = b""
+        while len(buffer) - at >= frames.HEADER_BYTES:
+            size = buffer[at] << 16 | buffer[at + 1] << 8 | buffer[at + 2]
+            if size > frames.MAX_FRAME:
+                raise ProtocolError(frames.FRAME_SIZE_ERROR, "a frame larger than we allow")
+            end = at + frames.HEADER_BYTES + size
+            if end > len(buffer):
+                break
+            stream_id = int.from_bytes(buffer[at + 5 : at + 9], "big") & 0x7FFF_FFFF
+            whole = self._assembled(buffer[at + 3], buffer[at + 4], stream_id, buffer[at + frames.HEADER_BYTES : end])
+            at = end
+            if whole is not None:
+                yield whole
+        self._buffer = buffer[at:]
+
+    def _assembled(self, kind: int, flags: int, stream_id: int, payload: bytes) -> Frame | None:
+        """Hold back a header block until its last piece is there; nothing may come between (section 4.3)."""
+        if self._block_head is not None:
+            if kind != frames.CONTINUATION or stream_id != self._block_head[1]:
+                raise ProtocolError(frames.PROTOCOL_ERROR, "a header block that is interrupted")
+            return self._continued(flags, payload)
+        if kind == frames.CONTINUATION:
+            raise ProtocolError(frames.PROTOCOL_ERROR, "CONTINUATION of nothing")
+        if kind != frames.HEADERS:
+            return kind, flags, stream_id, payload
+        fragment = frames.header_fragment(flags, payload)
+        if flags & frames.END_HEADERS:
+            return kind, flags, stream_id, fragment
+        self._block_head, self._block, self._block_size = (flags, stream_id), [fragment], len(fragment)
+        return None
+
+    def _continued(self, flags: int, payload: bytes) -> Frame | None:
+        self._block.append(payload)
+        self._block_size += len(payload)
+        if self._block_size > MAX_BLOCK or len(self._block) > MAX_BLOCK // 64:
+            raise ProtocolError(frames.PROTOCOL_ERROR, "a header block without end")
+        if not flags & frames.END_HEADERS or self._block_head is None:
+            return None
+        head, block = self._block_head, b"".join(self._block)
+        self._block_head, self._block = None, []
+        return frames.HEADERS, head[0], head[1], block

@@ -1,0 +1,216 @@
+"""A pool of connections to one origin with one set of credentials."""
+
+import asyncio
+import random
+import ssl
+from collections import Counter, OrderedDict
+
+from gateway.http2.connection import Connection
+from gateway.http2.dialing import dial
+from gateway.http2.errors import NotSent, Unanswered
+from gateway.http2.stream import Call
+from gateway.http2.values import Limits, Origin, PoolStatistics, Request, Response
+from gateway.model.clock import Clock
+
+MAX_ATTEMPTS = 5
+"""How often a request is given to a connection when it keeps coming back untouched."""
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 30.0
+"""Seconds between failed connection attempts: Apple takes rapid reconnecting for an attack."""
+
+
+class Pool:
+    """Sends requests over as few connections as they need, and replaces those that end."""
+
+    def __init__(self, origin: Origin, tls: ssl.SSLContext, *, clock: Clock, limits: Limits | None = None) -> None:
+        """Open nothing yet.
+
+        Args:
+            origin: the host.
+            tls: a client context that offers `h2` by ALPN and verifies as its maker decided.
+            clock: for deadlines, backoff and health checks.
+            limits: bounds; the defaults suit Apple and Google.
+        """
+        self._origin = origin
+        self._tls = tls
+        self._clock = clock
+        self._limits = limits or Limits()
+        self._connections: list[Connection] = []
+        self._waiting: OrderedDict[Call, None] = OrderedDict()
+        self._dialing: asyncio.Task[None] | None = None
+        self._failures = 0
+        self._not_before = float("-inf")
+        self._last_failure = "connect_failed"
+        self._is_closed = False
+        self._requests = 0
+        self._retries = 0
+        self._goaways: Counter[str] = Counter()
+
+    async def send(self, request: Request, *, timeout: float) -> Response:
+        """Send one request and return its answer, whatever its status.
+
+        Args:
+            request: the request.
+            timeout: seconds for everything: a connection, a stream, window, the answer.
+
+        Raises:
+            NotSent: nothing of it can have been processed.
+            Unanswered: it may have been processed.
+        """
+        call = Call(request, asyncio.get_running_loop().create_future())
+        self._requests += 1
+        timer = self._clock.call_later(timeout, lambda: self._expire(call))
+        try:
+            self._enter(call, timeout)
+            answer = await call.answer
+            self._failures = 0
+            return answer
+        finally:
+            timer.cancel()
+            self._forget(call)
+
+    def statistics(self) -> PoolStatistics:
+        """Return the pool as it is now."""
+        settled = [connection for connection in self._connections if connection.settled.done()]
+        rtts = [connection.rtt for connection in settled if connection.rtt is not None]
+        return PoolStatistics(
+            open=len(settled),
+            connecting=int(self._dialing is not None),
+            idle=sum(not connection.in_flight for connection in settled),
+            in_flight=sum(connection.in_flight for connection in settled),
+            waiting=len(self._waiting),
+            requests=self._requests,
+            retries=self._retries,
+            goaways=dict(self._goaways),
+            rtt=min(rtts, default=None),
+        )
+
+    async def aclose(self, grace: float = 0.0) -> None:
+        """Take nothing more, give what is under way `grace` seconds, close every connection."""
+        self._is_closed = True
+        self._fail_waiting("closed")
+        under_way = [call.answer for connection in self._connections for call in connection.calls()]
+        if under_way and grace > 0:
+            await asyncio.wait(under_way, timeout=grace)
+        if self._dialing is not None:
+            self._dialing.cancel()
+            await asyncio.gather(self._dialing, return_exceptions=True)
+        for connection in list(self._connections):
+            connection.end("closed")
+
+    # What connections tell.
+
+    def has_room(self) -> None:
+        """Let those who wait longest go first."""
+        while self._waiting:
+            connection = self._roomiest()
+            if connection is None:
+                self._grow()
+                return
+            call, _ = self._waiting.popitem(last=False)
+            self._start(call, connection)
+
+    def not_sent(self, call: Call, error: NotSent) -> None:
+        """Give a request that came back untouched to another stream, before all who wait."""
+        if call.answer.done():
+            return
+        if call.attempts >= MAX_ATTEMPTS or self._is_closed:
+            call.fail(error)
+            return
+        self._retries += 1
+        self._waiting[call] = None
+        self._waiting.move_to_end(call, last=False)
+        asyncio.get_running_loop().call_soon(self.has_room)
+
+    def went_away(self, reason: str) -> None:
+        """Count a GOAWAY."""
+        self._goaways[reason if reason in self._goaways or len(self._goaways) < 50 else "other"] += 1
+
+    def ended(self, connection: Connection) -> None:
+        """Let go of a connection; one that never answered anything counts as a failed attempt."""
+        if connection not in self._connections:
+            return
+        self._connections.remove(connection)
+        if not connection.answered:
+            self._back_off(connection.ended_by or "connection_lost")
+        self.has_room()
+
+    # Requests.
+
+    def _enter(self, call: Call, timeout: float) -> None:
+        if self._is_closed or timeout <= 0:
+            raise NotSent("closed" if self._is_closed else "deadline")
+        connection = self._roomiest()
+        if connection is not None:
+            self._start(call, connection)
+        elif len(self._waiting) >= self._limits.max_waiting:
+            raise NotSent("queue_full")
+        else:
+            self._waiting[call] = None
+            self._grow()
+
+    def _start(self, call: Call, connection: Connection) -> None:
+        call.attempts += 1
+        connection.start(call)
+        if connection.is_worn_out and all(other.is_worn_out for other in self._connections):
+            self._grow()
+
+    def _expire(self, call: Call) -> None:
+        stream = call.stream
+        call.fail(NotSent("deadline") if stream is None else Unanswered("deadline"))
+        if stream is not None and call.carrier is not None:
+            call.carrier.abandon(stream, is_overdue=True)
+
+    def _forget(self, call: Call) -> None:
+        """Leave nothing of a call behind, however it ended."""
+        self._waiting.pop(call, None)
+        if call.stream is not None and call.carrier is not None:
+            call.carrier.abandon(call.stream, is_overdue=False)
+
+    def _fail_waiting(self, reason: str) -> None:
+        for call in self._waiting:
+            call.fail(NotSent(reason))
+        self._waiting.clear()
+
+    # Connections.
+
+    def _roomiest(self) -> Connection | None:
+        """Choose the connection with the most room, which spreads a burst over all."""
+        best = max(self._connections, key=_room, default=None)
+        return best if best is not None and best.room > 0 else None
+
+    def _grow(self) -> None:
+        """Open one more connection, unless one is coming, all we may have are there, or one is still warming up."""
+        fresh = [connection for connection in self._connections if not connection.is_worn_out]
+        if self._dialing is not None or self._is_closed or len(fresh) >= self._limits.max_connections:
+            return
+        if any(connection.is_warming_up for connection in fresh):
+            return
+        if self._clock.monotonic() >= self._not_before:
+            self._dialing = asyncio.create_task(self._dial(), name=f"http2 to {self._origin.authority}")
+        elif not self._connections:
+            self._fail_waiting(self._last_failure)
+
+    async def _dial(self) -> None:
+        connection = Connection(self, self._origin.authority, self._clock, self._limits)
+        try:
+            await dial(connection, self._origin, self._tls, self._limits.connect_timeout)
+        except NotSent as error:
+            self._back_off(error.reason)
+            if not self._connections:
+                self._fail_waiting(error.reason)
+        else:
+            self._connections.append(connection)
+        finally:
+            self._dialing = None
+        self.has_room()
+
+    def _back_off(self, reason: str) -> None:
+        """Wait longer after each failure in a row, with jitter, so that not everybody comes back at once."""
+        longest = min(FIRST_BACKOFF * 2**self._failures, LONGEST_BACKOFF)
+        self._failures = min(self._failures + 1, 20)
+        self._not_before = self._clock.monotonic() + longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        self._last_failure = reason
+
+
+def _room(connection: Connection) -> int:
+    return connection.room

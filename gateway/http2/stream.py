@@ -1,0 +1,67 @@
+"""One request on its way, from the line it waits in to its answer."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+from gateway.http2.errors import Http2Error
+from gateway.http2.values import Request, Response
+
+
+class Carrier(Protocol):
+    """What carries a stream: its connection."""
+
+    def abandon(self, stream: "Stream", is_overdue: bool) -> None:
+        """Reset a stream nobody waits for any more."""
+        ...
+
+
+class Call:
+    """A request somebody waits for. At most one stream at a time carries it, and it ends once."""
+
+    __slots__ = ("answer", "attempts", "carrier", "request", "stream")
+
+    def __init__(self, request: Request, answer: "asyncio.Future[Response]") -> None:
+        self.request = request
+        self.answer = answer
+        self.attempts = 0
+        self.carrier: Carrier | None = None
+        self.stream: Stream | None = None
+
+    def fail(self, error: Http2Error) -> None:
+        """End without an answer; nothing when it has ended already."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class Stream:
+    """One stream of a connection (RFC 9113 section 5)."""
+
+    __slots__ = (
+        "body",
+        "call",
+        "headers",
+        "number",
+        "sent_at",
+        "size",
+        "unacknowledged",
+        "unsent",
+        "window",
+    )
+
+    def __init__(self, number: int, call: Call, window: int, sent_at: float) -> None:
+        self.number = number
+        self.call = call
+        self.window = window
+        self.sent_at = sent_at
+        self.unsent = memoryview(call.request.body)
+        self.headers: Mapping[str, str] | None = None
+        self.body: list[bytes] = []
+        self.size = 0
+        self.unacknowledged = 0
+
+    def finish(self, limit: int) -> None:
+        """End the call with the answer that has arrived, its body cut at `limit` bytes."""
+        if self.headers is not None and not self.call.answer.done():
+            body = b"".join(self.body)[:limit]
+            self.call.answer.set_result(Response(int(self.headers[":status"]), self.headers, body))

@@ -1,0 +1,95 @@
+"""What goes in, what comes out, and what may be asked about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+Headers = tuple[tuple[str, str], ...]
+"""Names in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A host to connect to by TLS."""
+
+    host: str
+    port: int = 443
+
+    @property
+    def authority(self) -> str:
+        """The `:authority` of requests to it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == 443 else f"{host}:{self.port}"
+
+    @classmethod
+    def parse(cls, url: str) -> "Origin":
+        """Read the origin of an https URL.
+
+        Raises:
+            ValueError: it is no such URL.
+        """
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not parts.hostname:
+            raise ValueError(f"Expected a URL such as https://host:443, got {url!r}")
+        return cls(parts.hostname, parts.port or 443)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A POST.
+
+    `constant` headers repeat from request to request: each enters the peer's table once and is a byte or two from then
+    on. `varying` ones are sent as they are and enter no table.
+    """
+
+    path: str
+    constant: Headers
+    varying: Headers
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Request({len(self.body)} bytes)"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer; of a body over the limit only the beginning."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Response({self.status}, {len(self.body)} bytes)"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of a pool; times are seconds.
+
+    `max_waiting` requests may wait for a stream. A connection quiet for `idle_ping_after` is asked whether it still
+    lives, and is given up when it has not said so after `ping_timeout`.
+    """
+
+    max_connections: int = 8
+    max_waiting: int = 10_000
+    max_response_body: int = 65_536
+    connect_timeout: float = 8.0
+    idle_ping_after: float = 300.0
+    ping_timeout: float = 5.0
+    last_stream_id: int = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStatistics:
+    """A pool as it is now, and what it has counted since it was made; `rtt` is seconds."""
+
+    open: int
+    connecting: int
+    idle: int
+    in_flight: int
+    waiting: int
+    requests: int
+    retries: int
+    goaways: Mapping[str, int] = field(default_factory=dict)
+    rtt: float | None = None

@@ -1,0 +1,1 @@
+"""The words everything else speaks in: frozen values, no I/O, no imports from other rooms."""

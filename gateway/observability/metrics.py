@@ -1,0 +1,103 @@
+"""Prometheus metrics. Every label has a bounded set of values: the operator's app names and our own words."""
+
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from gateway.model.clock import Clock
+from gateway.model.notification import Platform
+from gateway.model.outcome import Outcome
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
+Connections = Mapping[str, Mapping[str, int]]
+"""By provider, how many connections are in each state."""
+Expiries = Iterable[tuple[str, str, float]]
+"""App, kind of credential, and when it expires (UNIX seconds)."""
+
+
+class Metrics:
+    """The gateway's metrics in a registry of their own."""
+
+    def __init__(self, clock: Clock, version: str) -> None:
+        self._clock = clock
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._requests = Counter(
+            "push_requests",
+            "Pushes by what became of them.",
+            ("platform", "app", "outcome", "reason"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "push_request_seconds",
+            "From the first byte of a push request to its answer.",
+            ("platform",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._provider_seconds = Histogram(
+            "push_provider_request_seconds",
+            "How long Apple or Google took for one push.",
+            ("provider",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._inflight = Gauge(
+            "push_inflight", "Pushes waiting for a provider's answer.", ("provider",), registry=self.registry
+        )
+        self._build = Gauge(
+            "push_gateway_build_info", "Version of the gateway.", ("version", "python"), registry=self.registry
+        )
+        self._build.labels(version, platform.python_version()).set(1)
+
+    def push(self, on: Platform, app: str, outcome: Outcome, seconds: float) -> None:
+        """Count one push and how long its answer took."""
+        self._requests.labels(on.value, app, outcome.label, outcome.reason.value).inc()
+        self._seconds.labels(on.value).observe(seconds)
+
+    @contextmanager
+    def provider_request(self, provider: str) -> Iterator[None]:
+        """Time one attempt at a provider."""
+        inflight = self._inflight.labels(provider)
+        started = self._clock.monotonic()
+        inflight.inc()
+        try:
+            yield
+        finally:
+            inflight.dec()
+            self._provider_seconds.labels(provider).observe(self._clock.monotonic() - started)
+
+    def watch(self, connections: Callable[[], Connections], expiries: Callable[[], Expiries]) -> None:
+        """Read connection states and credential expiries anew at every scrape."""
+        self.registry.register(_Watched(connections, expiries))
+
+    def render(self) -> bytes:
+        """Write all metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class _Watched(Collector):
+    def __init__(self, connections: Callable[[], Connections], expiries: Callable[[], Expiries]) -> None:
+        self._connections = connections
+        self._expiries = expiries
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        open_now = GaugeMetricFamily(
+            "push_connections", "HTTP/2 connections to the providers.", labels=("provider", "state")
+        )
+        for provider, states in self._connections().items():
+            for state, count in states.items():
+                open_now.add_metric((provider, state), count)
+        yield open_now
+        expiry = GaugeMetricFamily(
+            "push_credential_expiry_timestamp_seconds",
+            "When a credential expires; absent for those that do not.",
+            labels=("app", "kind"),
+        )
+        for app, kind, at in self._expiries():
+            expiry.add_metric((app, kind), at)
+        yield expiry

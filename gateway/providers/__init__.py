@@ -1,0 +1,1 @@
+"""What Apple and Google are told, and what their answers mean."""

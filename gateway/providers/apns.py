@@ -1,0 +1,126 @@
+"""Apple Push Notification service."""
+
+import asyncio
+import ssl
+from collections.abc import Collection, Iterable
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from gateway.http2 import NotSent, Origin, Pool, Unanswered
+from gateway.model.app import ApnsCredentials, ApnsEnvironment
+from gateway.model.clock import Clock
+from gateway.model.errors import CredentialsError
+from gateway.model.notification import Notification
+from gateway.model.reason import Reason
+from gateway.model.verdict import Verdict, VerdictKind
+from gateway.providers.apns_client import ApnsClient
+from gateway.providers.apns_payload import apns_body, apns_request, fits_apns
+from gateway.providers.apns_verdict import apns_verdict
+from gateway.providers.channels import Channels
+from gateway.providers.forms import forms
+from gateway.providers.provider_token import ProviderToken
+from gateway.providers.tls import client_context, with_certificate
+
+
+class ApnsHosts(msgspec.Struct, frozen=True):
+    """Apple's two hosts as URLs, and the authorities trusted for them (a PEM file, "" for the system's)."""
+
+    production: str
+    sandbox: str
+    ca_file: str = ""
+
+    def origin(self, environment: ApnsEnvironment) -> Origin:
+        """Return the host of an environment."""
+        return Origin.parse(self.sandbox if environment is ApnsEnvironment.SANDBOX else self.production)
+
+
+class _ApnsChannel(msgspec.Struct):
+    client: ApnsClient
+
+    def pools(self) -> Iterable[Pool]:
+        return (self.client.pool,)
+
+    async def aclose(self, grace: float) -> None:
+        await self.client.pool.aclose(grace)
+
+
+class ApnsProvider:
+    """Sends to Apple with any number of apps' credentials, each over connections of its own."""
+
+    def __init__(self, hosts: ApnsHosts, clock: Clock, timeout: float) -> None:
+        self._hosts = hosts
+        self._clock = clock
+        self._timeout = timeout
+        self._channels: Channels[ApnsCredentials, _ApnsChannel] = Channels(self._open)
+        self._tokens: dict[tuple[str, str, str], ProviderToken] = {}
+
+    async def prepare(self, credentials: ApnsCredentials) -> None:
+        """Load the key or certificate; see Provider."""
+        await self._channels.get(credentials.fingerprint, credentials)
+
+    async def send(self, notification: Notification, credentials: ApnsCredentials) -> Verdict:
+        """Send one push; one too large goes as message-id-only where the app can fetch the rest."""
+        verdict = Verdict(VerdictKind.REFUSED, Reason.PAYLOAD_TOO_LARGE)
+        try:
+            channel = await self._channels.get(credentials.fingerprint, credentials)
+            for form in forms(notification):
+                verdict = await self._send_form(form, channel.client) or verdict
+                if verdict.reason not in (Reason.PAYLOAD_TOO_LARGE, Reason.APNS_PAYLOAD_TOO_LARGE):
+                    break
+        except NotSent as error:
+            return Verdict(VerdictKind.LATER, Reason.APNS_UNREACHABLE, words=error.reason)
+        except Unanswered as error:
+            return Verdict(VerdictKind.LATER, Reason.APNS_UNANSWERED, words=error.reason)
+        return verdict
+
+    async def _send_form(self, form: Notification, client: ApnsClient) -> Verdict | None:
+        """Send one form of a push; None when Apple would not take its size."""
+        request = apns_request(form, self._clock.now())
+        body = apns_body(request)
+        if not fits_apns(request, body):
+            return None
+        result = await client.send(request, body, self._timeout)
+        return apns_verdict(
+            int(result.status),
+            result.description or "",
+            result.notification_id,
+            result.timestamp,
+            result.retry_after,
+        )
+
+    async def retain(self, fingerprints: Collection[str]) -> None:
+        """Close connections of credentials that changed or went."""
+        await self._channels.retain(fingerprints, self._timeout)
+
+    def pools(self) -> Iterable[Pool]:
+        """List all pools."""
+        return (pool for channel in self._channels.all() for pool in channel.pools())
+
+    async def aclose(self) -> None:
+        """Close everything now."""
+        await self._channels.retain((), 0.0)
+
+    async def _open(self, credentials: ApnsCredentials) -> _ApnsChannel:
+        tls, key = await asyncio.to_thread(_load, credentials, self._hosts.ca_file)
+        token = self._token(credentials, key) if key is not None else None
+        pool = Pool(self._hosts.origin(credentials.environment), tls, clock=self._clock)
+        return _ApnsChannel(ApnsClient(pool, token, self._clock))
+
+    def _token(self, credentials: ApnsCredentials, key: EllipticCurvePrivateKey) -> ProviderToken:
+        """Share one token per (team, key): Apple counts how often it changes, over all connections."""
+        name = (credentials.team_id, credentials.key_id, credentials.key)
+        if name not in self._tokens:
+            self._tokens[name] = ProviderToken(key, credentials.key_id, credentials.team_id, self._clock)
+        return self._tokens[name]
+
+
+def _load(credentials: ApnsCredentials, ca_file: str) -> tuple[ssl.SSLContext, EllipticCurvePrivateKey | None]:
+    context = client_context(ca_file)
+    if credentials.certificate:
+        return with_certificate(context, credentials.certificate, credentials.certificate_key), None
+    key = load_pem_private_key(credentials.key.encode(), None)
+    if not isinstance(key, EllipticCurvePrivateKey):
+        raise CredentialsError("the stored APNs key is not an EC key; replace it with `push-gateway app update`")
+    return context, key

@@ -1,0 +1,123 @@
+"""Firebase Cloud Messaging, HTTP v1."""
+
+import asyncio
+import ssl
+from collections.abc import Collection, Iterable
+
+import msgspec
+from google.oauth2.service_account import Credentials as ServiceAccount
+
+from gateway.http2 import NotSent, Origin, Pool, Request, Unanswered
+from gateway.model.app import FcmCredentials
+from gateway.model.clock import Clock
+from gateway.model.notification import Notification
+from gateway.model.reason import Reason
+from gateway.model.verdict import Verdict, VerdictKind
+from gateway.providers.channels import Channels
+from gateway.providers.fcm_payload import fcm_message
+from gateway.providers.fcm_verdict import fcm_verdict
+from gateway.providers.forms import forms
+from gateway.providers.oauth import SCOPE, AccessToken, endpoint_path
+from gateway.providers.retry_after import parse_retry_after
+from gateway.providers.tls import client_context
+
+_NEW_BEARER_MAY_HELP = (Reason.FCM_UNAUTHENTICATED, Reason.FCM_PERMISSION_DENIED)
+
+
+class FcmHosts(msgspec.Struct, frozen=True):
+    """Google's endpoint as a URL, the token endpoint if not the service account's own, the authorities trusted."""
+
+    fcm: str
+    token_endpoint: str = ""
+    ca_file: str = ""
+
+
+class _FcmChannel:
+    """One service account's way to Google."""
+
+    def __init__(self, project_id: str, pool: Pool, token: AccessToken, clock: Clock) -> None:
+        self._path = f"/v1/projects/{project_id}/messages:send"
+        self._pool = pool
+        self._token = token
+        self._clock = clock
+
+    def pools(self) -> Iterable[Pool]:
+        return (self._pool, self._token.pool)
+
+    async def aclose(self, grace: float) -> None:
+        await asyncio.gather(self._token.aclose(grace), self._pool.aclose(grace))
+
+    async def send(self, body: bytes, timeout: float) -> Verdict:
+        """Send one message within `timeout` seconds; a refused bearer is replaced, once."""
+        deadline = self._clock.monotonic() + timeout
+        verdict = await self._attempt(body, deadline)
+        if verdict.reason in _NEW_BEARER_MAY_HELP:
+            verdict = await self._attempt(body, deadline)
+        return verdict
+
+    async def _attempt(self, body: bytes, deadline: float) -> Verdict:
+        bearer = await self._token.get(deadline - self._clock.monotonic())
+        if isinstance(bearer, Verdict):
+            return bearer
+        headers = (("content-type", "application/json"), ("authorization", f"Bearer {bearer}"))
+        request = Request(self._path, headers, (), body)
+        response = await self._pool.send(request, timeout=deadline - self._clock.monotonic())
+        wait = parse_retry_after(response.headers.get("retry-after"), self._clock.now())
+        verdict = fcm_verdict(response.status, response.body, wait)
+        if verdict.reason in _NEW_BEARER_MAY_HELP:
+            self._token.refused(bearer)
+        return verdict
+
+
+class FcmProvider:
+    """Sends to Google with any number of service accounts, each over connections of its own."""
+
+    def __init__(self, hosts: FcmHosts, clock: Clock, timeout: float) -> None:
+        self._hosts = hosts
+        self._clock = clock
+        self._timeout = timeout
+        self._channels: Channels[FcmCredentials, _FcmChannel] = Channels(self._open)
+
+    async def prepare(self, credentials: FcmCredentials) -> None:
+        """Load the service account's RSA key, which takes tens of milliseconds; see Provider."""
+        await self._channels.get(credentials.fingerprint, credentials)
+
+    async def send(self, notification: Notification, credentials: FcmCredentials) -> Verdict:
+        """Send one push; one too large goes as message-id-only where the app can fetch the rest."""
+        try:
+            channel = await self._channels.get(credentials.fingerprint, credentials)
+            for form in forms(notification):
+                message = fcm_message(form, self._clock.now())
+                if message.fits:
+                    return await channel.send(message.body(), self._timeout)
+        except NotSent as error:
+            return Verdict(VerdictKind.LATER, Reason.FCM_UNREACHABLE, words=error.reason)
+        except Unanswered as error:
+            return Verdict(VerdictKind.LATER, Reason.FCM_UNANSWERED, words=error.reason)
+        return Verdict(VerdictKind.REFUSED, Reason.PAYLOAD_TOO_LARGE)
+
+    async def retain(self, fingerprints: Collection[str]) -> None:
+        """Close connections of service accounts that changed or went."""
+        await self._channels.retain(fingerprints, self._timeout)
+
+    def pools(self) -> Iterable[Pool]:
+        """List all pools."""
+        return (pool for channel in self._channels.all() for pool in channel.pools())
+
+    async def aclose(self) -> None:
+        """Close everything now."""
+        await self._channels.retain((), 0.0)
+
+    async def _open(self, credentials: FcmCredentials) -> _FcmChannel:
+        tls, account, token_uri = await asyncio.to_thread(_load, credentials, self._hosts.ca_file)
+        endpoint = self._hosts.token_endpoint or token_uri
+        token_pool = Pool(Origin.parse(endpoint), tls, clock=self._clock)
+        token = AccessToken(account, token_uri, token_pool, endpoint_path(endpoint), self._clock)
+        pool = Pool(Origin.parse(self._hosts.fcm), tls, clock=self._clock)
+        return _FcmChannel(credentials.project_id, pool, token, self._clock)
+
+
+def _load(credentials: FcmCredentials, ca_file: str) -> tuple[ssl.SSLContext, ServiceAccount, str]:
+    info = msgspec.json.decode(credentials.service_account, type=dict[str, object])
+    account = ServiceAccount.from_service_account_info(info, scopes=[SCOPE])
+    return client_context(ca_file), account, str(info["token_uri"])

@@ -1,0 +1,38 @@
+"""The port through which the rest of the gateway sends."""
+
+from collections.abc import Collection, Iterable
+from typing import Protocol, TypeVar
+
+from gateway.http2 import Pool
+from gateway.model.notification import Notification
+from gateway.model.verdict import Verdict
+
+CredentialsT = TypeVar("CredentialsT", contravariant=True)
+
+
+class Provider(Protocol[CredentialsT]):
+    """Apple or Google, seen from inside."""
+
+    async def prepare(self, credentials: CredentialsT) -> None:
+        """Load keys and open what these credentials need, so that the first push need not.
+
+        Raises:
+            CredentialsError: the stored key cannot be used.
+        """
+        ...
+
+    async def send(self, notification: Notification, credentials: CredentialsT) -> Verdict:
+        """Send one push and return the verdict; never raises for what the network or the provider does."""
+        ...
+
+    async def retain(self, fingerprints: Collection[str]) -> None:
+        """Let go of all credentials but these."""
+        ...
+
+    def pools(self) -> Iterable[Pool]:
+        """List the connection pools, for the metrics."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        ...

@@ -1,0 +1,48 @@
+"""Apple and Google as one: whose credentials they are says who is asked."""
+
+import asyncio
+from collections.abc import Collection
+
+from gateway.http2 import PoolStatistics
+from gateway.model.app import ApnsCredentials, FcmCredentials
+from gateway.model.notification import Notification
+from gateway.model.verdict import Verdict
+from gateway.providers.port import Provider
+
+Credentials = ApnsCredentials | FcmCredentials
+
+
+class Providers:
+    """Both providers behind the one port that delivery knows."""
+
+    def __init__(self, apns: Provider[ApnsCredentials], fcm: Provider[FcmCredentials]) -> None:
+        self._apns = apns
+        self._fcm = fcm
+
+    async def send(self, notification: Notification, credentials: Credentials) -> Verdict:
+        """Send one push and return the verdict; see Provider."""
+        if isinstance(credentials, ApnsCredentials):
+            return await self._apns.send(notification, credentials)
+        return await self._fcm.send(notification, credentials)
+
+    async def prepare(self, credentials: Credentials) -> None:
+        """Load what these credentials need; see Provider."""
+        if isinstance(credentials, ApnsCredentials):
+            await self._apns.prepare(credentials)
+        else:
+            await self._fcm.prepare(credentials)
+
+    async def retain(self, fingerprints: Collection[str]) -> None:
+        """Let go of all credentials but these."""
+        await asyncio.gather(self._apns.retain(fingerprints), self._fcm.retain(fingerprints))
+
+    def statistics(self) -> dict[str, list[PoolStatistics]]:
+        """Return the state of every connection pool by provider."""
+        return {
+            "apns": [pool.statistics() for pool in self._apns.pools()],
+            "fcm": [pool.statistics() for pool in self._fcm.pools()],
+        }
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await asyncio.gather(self._apns.aclose(), self._fcm.aclose())

@@ -1,0 +1,70 @@
+"""What the simulated services received."""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from gateway.providers.simulator.rules import Environment, Platform
+
+_KEPT = 100_000
+_NULL = msgspec.Raw(b"null")
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True):
+    """One push as it arrived, and what was answered."""
+
+    at: float
+    """UNIX seconds."""
+    platform: Platform
+    environment: Environment | msgspec.UnsetType = msgspec.UNSET
+    """Which of Apple's hosts; APNs only."""
+    token: str
+    """As sent; "" when the request has none."""
+    headers: dict[str, str]
+    """Without HTTP/2's own, and without the bearer."""
+    raw_payload: msgspec.Raw = msgspec.field(name="payload", default=_NULL)
+    """The APNs body or the FCM `message` as JSON text."""
+    status: int
+    reason: str | None = None
+    """Apple's reason, or Google's error code (its status where it has none); None when the push was taken."""
+    apns_id: str | msgspec.UnsetType = msgspec.UNSET
+    validate_only: bool | msgspec.UnsetType = msgspec.UNSET
+    """FCM only: checked, and delivered to nobody."""
+
+    def __repr__(self) -> str:
+        return f"Received({self.platform}, {self.status}, {self.reason})"
+
+    @property
+    def payload(self) -> Any:  # noqa: ANN401 - JSON of any shape
+        """The payload decoded; None when it was not JSON."""
+        return msgspec.json.decode(self.raw_payload)
+
+
+class Ledger:
+    """The last 100,000 pushes in order of arrival."""
+
+    def __init__(self) -> None:
+        self._entries: deque[Received] = deque(maxlen=_KEPT)
+
+    def add(self, entry: Received) -> None:
+        """Note one more; the oldest gives way."""
+        self._entries.append(entry)
+
+    def entries(self) -> list[Received]:
+        """All of them, oldest first."""
+        return list(self._entries)
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._entries.clear()
+
+
+def shown_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers fit to show: repeated ones joined, the bearer hidden."""
+    shown: dict[str, str] = {}
+    for name, value in headers:
+        visible = "bearer ***" if name == "authorization" else value
+        shown[name] = f"{shown[name]}, {visible}" if name in shown else visible
+    return shown

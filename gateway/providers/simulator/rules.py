@@ -1,0 +1,129 @@
+"""Verdicts made to order: what the services shall say of the next pushes."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import msgspec
+
+from gateway.providers.simulator.json_body import decode_json, locate
+
+Platform = Literal["apns", "fcm"]
+Environment = Literal["production", "sandbox"]
+_FIELD_FIRST = re.compile(r"^(?P<field>[a-z_]+): (?P<what>.*)$", re.DOTALL)
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What to say of pushes that match.
+
+    Every field is optional; a rule without any matches all pushes and changes nothing. A rule speaks as the service's
+    verdict, before and instead of its own checks.
+
+    Raises:
+        ValueError: fields contradict each other; the message begins with the field's name.
+    """
+
+    platform: Platform | None = None
+    """Pushes of this service only."""
+    environment: Environment | None = None
+    """APNs pushes to this one of Apple's hosts only."""
+    token_prefix: str = ""
+    """Pushes to device tokens that begin so only (as sent, upper and lower case apart)."""
+    status: Annotated[int, msgspec.Meta(ge=200, le=599)] | None = None
+    """The HTTP status to answer; 200 accepts without any check. None: the normal answer, after the delay."""
+    reason: Annotated[str, msgspec.Meta(pattern="^[A-Za-z_]{1,64}$")] | None = None
+    """Apple's reason or Google's error code; None: the usual one of the status."""
+    timestamp: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """On Apple's 410, since when the token is dead (UNIX milliseconds); None: now."""
+    delay_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] = 0
+    """Milliseconds to wait before the answer."""
+    retry_after: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """Seconds to say in a Retry-After header."""
+    times: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """How many pushes the rule is for; None: all."""
+
+    def __post_init__(self) -> None:
+        if self.status in (None, 200):
+            for name in ("reason", "timestamp", "retry_after"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name}: needs a `status` that refuses")
+        elif self.status is not None and self.status < 400:
+            raise ValueError("status: expected 200, or 400 to 599")
+        if self.environment is not None and self.platform == "fcm":
+            raise ValueError("environment: only APNs has two")
+
+
+class BadRules(ValueError):
+    """A list of rules that cannot be taken; `item` is the position of the bad one, `field` its bad field."""
+
+    def __init__(self, what: str, item: int | None = None, field: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.item = item
+        self.field = field
+
+
+def parse_rules(body: bytes) -> list[Rule]:
+    """Read a JSON array of rules.
+
+    Raises:
+        BadRules: it is none; nothing of it has been taken.
+    """
+    try:
+        items = decode_json(body)
+    except ValueError as error:
+        raise BadRules(str(error)) from None
+    if not isinstance(items, list):
+        raise BadRules("expected an array of rules")
+    return [_parse_rule(position, item) for position, item in enumerate(items)]
+
+
+def _parse_rule(position: int, item: object) -> Rule:
+    try:
+        return msgspec.convert(item, Rule)
+    except msgspec.ValidationError as error:
+        field, what = locate(error)
+        contradiction = _FIELD_FIRST.match(what)
+        if contradiction:
+            field, what = contradiction["field"], contradiction["what"]
+        raise BadRules(what, position, field) from None
+
+
+@dataclass
+class _Standing:
+    rule: Rule
+    left: int | None
+
+    def takes(self, platform: Platform, token: str, environment: Environment | None) -> bool:
+        rule = self.rule
+        return (
+            self.left != 0
+            and rule.platform in (None, platform)
+            and rule.environment in (None, environment)
+            and token.startswith(rule.token_prefix)
+        )
+
+
+class Rules:
+    """The rules in force, in their order."""
+
+    def __init__(self) -> None:
+        self._standing: list[_Standing] = []
+
+    def replace(self, rules: Sequence[Rule]) -> None:
+        """Put these in the place of all earlier ones."""
+        self._standing = [_Standing(rule, rule.times) for rule in rules]
+
+    def current(self) -> list[Rule]:
+        """The rules with what is left of their `times`."""
+        return [msgspec.structs.replace(standing.rule, times=standing.left) for standing in self._standing]
+
+    def match(self, platform: Platform, token: str, environment: Environment | None = None) -> Rule | None:
+        """Find the first rule for this push and count it as used."""
+        for standing in self._standing:
+            if standing.takes(platform, token, environment):
+                if standing.left is not None:
+                    standing.left -= 1
+                return standing.rule
+        return None

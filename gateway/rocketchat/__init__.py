@@ -1,0 +1,1 @@
+"""The wire contract with a Rocket.Chat server: request to notification, outcome to answer. Pure functions."""

@@ -1,0 +1,60 @@
+"""An outcome as the HTTP answer that makes a Rocket.Chat server do the right thing.
+
+| status | the server then |
+| --- | --- |
+| 200 | is done |
+| 406 | deletes the device token |
+| 401, 408, 422 | gives up on this push (408 means it could not even send it) |
+| 429, 503 | sends it again after 1, 2, 4, 8 and 16 minutes |
+"""
+
+import math
+
+import msgspec
+
+from gateway.model.outcome import Delivered, Later, Outcome, Rejected, TokenDead, Unauthorized
+from gateway.model.reason import Reason
+
+DEFAULT_RETRY_AFTER = 60.0
+"""Seconds; Rocket.Chat ignores it and waits one minute, other senders and proxies may not."""
+
+_RATE_LIMITS = frozenset({Reason.APNS_TOO_MANY_REQUESTS, Reason.FCM_QUOTA_EXCEEDED})
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Status, headers and body to send; Content-Length is the door's business."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def answer(outcome: Outcome, request_id: str) -> Answer:
+    """Write the answer to one push."""
+    status = status_of(outcome)
+    headers = {"X-Request-Id": request_id, "Gateway-Outcome": outcome.reason.value}
+    if status == 200:
+        return Answer(status, headers, b"")
+    if isinstance(outcome, Later):
+        headers["Retry-After"] = str(math.ceil(outcome.retry_after or DEFAULT_RETRY_AFTER))
+    headers["Content-Type"] = "application/json; charset=utf-8"
+    return Answer(status, headers, _body(outcome, status, request_id))
+
+
+def status_of(outcome: Outcome) -> int:
+    """Choose the HTTP status by what the server does on it."""
+    match outcome:
+        case Delivered():
+            return 200
+        case TokenDead():
+            return 406
+        case Rejected():
+            return 408 if outcome.reason is Reason.BODY_TOO_SLOW else 422
+        case Unauthorized():
+            return 401
+    return 429 if outcome.reason in _RATE_LIMITS else 503
+
+
+def _body(outcome: Outcome, status: int, request_id: str) -> bytes:
+    members = {"status": status, "code": outcome.reason.value, "error": outcome.text, "requestId": request_id}
+    return msgspec.json.encode(members)

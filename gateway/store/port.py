@@ -1,0 +1,67 @@
+"""The port to the store; the same contract tests run against every adapter."""
+
+from typing import Protocol
+
+import msgspec
+
+from gateway.model.app import App
+from gateway.model.workspace import Workspace
+
+
+class Contents(msgspec.Struct, frozen=True):
+    """All that the gateway keeps in memory, as of one revision.
+
+    `proven` holds the fingerprints of credentials that have delivered since they were last changed.
+    """
+
+    revision: int
+    apps: tuple[App, ...]
+    workspaces: tuple[Workspace, ...]
+    proven: frozenset[str]
+
+
+class Store(Protocol):
+    """Apps and workspaces. Every method raises StoreError when the store cannot be used.
+
+    Every change adds one to the revision, by which running gateways notice it.
+    """
+
+    async def revision(self) -> int:
+        """Return the number of the last change."""
+        ...
+
+    async def load(self) -> Contents:
+        """Read everything, as of one revision."""
+        ...
+
+    async def put_app(self, app: App) -> None:
+        """Add an app, or replace the one with its id.
+
+        Raises:
+            NameTaken: another app has the name.
+        """
+        ...
+
+    async def remove_app(self, app_id: str) -> None:
+        """Forget an app and its credentials; one that is not there is no error."""
+        ...
+
+    async def put_workspace(self, workspace: Workspace) -> None:
+        """Add a workspace, or replace the one with its id.
+
+        Raises:
+            NameTaken: another workspace has the name.
+        """
+        ...
+
+    async def remove_workspace(self, workspace_id: str) -> None:
+        """Forget a workspace; one that is not there is no error."""
+        ...
+
+    async def add_proof(self, fingerprint: str, at: float) -> None:
+        """Remember that these credentials have delivered at `at` (UNIX seconds). No change of the revision."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the store."""
+        ...

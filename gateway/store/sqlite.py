@@ -1,0 +1,217 @@
+"""The embedded store: one SQLite file on a local disk, no set-up."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+import msgspec
+
+from gateway.model.app import App
+from gateway.model.errors import NameTaken, StoreError
+from gateway.model.workspace import Workspace
+from gateway.store.crypto import Vault
+from gateway.store.port import Contents
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 5.0
+"""How long a change waits for another process's."""
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
+CREATE TABLE apps (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, document BLOB NOT NULL) STRICT;
+CREATE TABLE workspaces (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, document BLOB NOT NULL) STRICT;
+CREATE TABLE proofs (fingerprint TEXT PRIMARY KEY, at REAL NOT NULL) STRICT;
+INSERT INTO meta VALUES ('revision', 1);
+"""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SqliteStore:
+    """Keeps everything in one file; all access goes through one thread of its own.
+
+    Apps hold credentials, so their documents are encrypted; workspaces hold only hashes.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, vault: Vault, thread: ThreadPoolExecutor) -> None:
+        self._connection = connection
+        self.vault = vault
+        self._thread = thread
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path, vault: Callable[[bool], Vault]) -> "SqliteStore":
+        """Open the file, or make it (folder 0700, file 0600).
+
+        Args:
+            path: the file; its folder is made too.
+            vault: gives the keys; told whether the store is new, so that keys may be made for it.
+
+        Raises:
+            StoreError: the file cannot be made, opened or read.
+            StoreKeyError: it was written under other keys.
+        """
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
+        try:
+            connection, keys = await asyncio.get_running_loop().run_in_executor(thread, _open, path, vault)
+        except (OSError, sqlite3.Error) as error:
+            thread.shutdown(wait=False)
+            raise StoreError(f"cannot open the store {path}: {error}") from None
+        except StoreError:
+            thread.shutdown(wait=False)
+            raise
+        return cls(connection, keys, thread)
+
+    async def revision(self) -> int:
+        """Return the number of the last change."""
+        return await self._run(_revision)
+
+    async def load(self) -> Contents:
+        """Read everything in one transaction."""
+        return await self._run(_load, self.vault)
+
+    async def put_app(self, app: App) -> None:
+        """Add or replace an app; its document is encrypted."""
+        document = self.vault.encrypt(msgspec.json.encode(app))
+        await self._run(_put, "apps", app.id, app.name, document)
+
+    async def remove_app(self, app_id: str) -> None:
+        """Forget an app."""
+        await self._run(_remove, "apps", app_id)
+
+    async def put_workspace(self, workspace: Workspace) -> None:
+        """Add or replace a workspace."""
+        await self._run(_put, "workspaces", workspace.id, workspace.name, msgspec.json.encode(workspace))
+
+    async def remove_workspace(self, workspace_id: str) -> None:
+        """Forget a workspace."""
+        await self._run(_remove, "workspaces", workspace_id)
+
+    async def add_proof(self, fingerprint: str, at: float) -> None:
+        """Remember that these credentials have delivered."""
+        await self._run(_add_proof, fingerprint, at)
+
+    async def close(self) -> None:
+        """Close the file once what is under way is done; harmless when it is closed already."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+            self._thread.shutdown(wait=False)
+
+    async def _run(self, step: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def run() -> T:
+            return step(self._connection, *args, **kwargs)
+
+        if self._closed:
+            raise StoreError("the store is closed")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+        except sqlite3.Error as error:
+            raise StoreError(f"the store does not answer: {error}") from error
+
+
+def _open(path: Path, vault: Callable[[bool], Vault]) -> tuple[sqlite3.Connection, Vault]:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    is_new = not path.exists() or path.stat().st_size == 0
+    keys = vault(is_new)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(connection, keys)
+    except BaseException:
+        connection.close()
+        raise
+    return connection, keys
+
+
+def _prepare(connection: sqlite3.Connection, vault: Vault) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    with _transaction(connection):
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            _create(connection, vault)
+        elif version > SCHEMA_VERSION:
+            raise StoreError(f"the store has schema {version}, this program knows {SCHEMA_VERSION}; run a newer one")
+    vault.verify(connection.execute("SELECT value FROM meta WHERE key = 'seal'").fetchone()[0])
+
+
+def _create(connection: sqlite3.Connection, vault: Vault) -> None:
+    for statement in _SCHEMA.strip().split(";\n"):
+        connection.execute(statement)
+    connection.execute("INSERT INTO meta VALUES ('seal', ?)", (vault.seal(),))
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, mode: str = "IMMEDIATE") -> Iterator[None]:
+    """Everything or nothing; IMMEDIATE, so that two writers wait for each other instead of failing half-way."""
+    connection.execute(f"BEGIN {mode}")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _revision(connection: sqlite3.Connection) -> int:
+    revision: int = connection.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()[0]
+    return revision
+
+
+def _advance_revision(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'revision'")
+
+
+def _load(connection: sqlite3.Connection, vault: Vault) -> Contents:
+    with _transaction(connection, "DEFERRED"):
+        apps = connection.execute("SELECT document FROM apps ORDER BY name").fetchall()
+        workspaces = connection.execute("SELECT document FROM workspaces ORDER BY name").fetchall()
+        proofs = connection.execute("SELECT fingerprint FROM proofs").fetchall()
+        revision = _revision(connection)
+    return Contents(
+        revision=revision,
+        apps=tuple(msgspec.json.decode(vault.decrypt(document), type=App) for (document,) in apps),
+        workspaces=tuple(msgspec.json.decode(document, type=Workspace) for (document,) in workspaces),
+        proven=frozenset(fingerprint for (fingerprint,) in proofs),
+    )
+
+
+_PUT = {
+    "apps": "INSERT INTO apps VALUES (?, ?, ?) "
+    "ON CONFLICT (id) DO UPDATE SET name = excluded.name, document = excluded.document",
+    "workspaces": "INSERT INTO workspaces VALUES (?, ?, ?) "
+    "ON CONFLICT (id) DO UPDATE SET name = excluded.name, document = excluded.document",
+}
+_REMOVE = {"apps": "DELETE FROM apps WHERE id = ?", "workspaces": "DELETE FROM workspaces WHERE id = ?"}
+
+
+def _put(connection: sqlite3.Connection, table: str, key: str, name: str, document: bytes) -> None:
+    try:
+        with _transaction(connection):
+            connection.execute(_PUT[table], (key, name, document))
+            _advance_revision(connection)
+    except sqlite3.IntegrityError:
+        raise NameTaken(f"the name {name!r} is taken; choose another") from None
+
+
+def _remove(connection: sqlite3.Connection, table: str, key: str) -> None:
+    with _transaction(connection):
+        connection.execute(_REMOVE[table], (key,))
+        _advance_revision(connection)
+
+
+def _add_proof(connection: sqlite3.Connection, fingerprint: str, at: float) -> None:
+    with _transaction(connection):
+        connection.execute(
+            "INSERT INTO proofs VALUES (?, ?) ON CONFLICT (fingerprint) DO UPDATE SET at = excluded.at",
+            (fingerprint, at),
+        )

@@ -1,0 +1,1 @@
+"""The two doors as aiohttp applications: HTTP into calls and back, deciding nothing."""

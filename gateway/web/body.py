@@ -1,0 +1,38 @@
+"""A request's body, whole and bounded in size and time."""
+
+import asyncio
+
+from aiohttp import ClientPayloadError, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from gateway.model.outcome import Rejected
+from gateway.model.reason import Reason
+
+MAX_BODY = 128 * 1024
+MAX_DROPPED = 16 * 1024 * 1024
+"""How much of an oversized body is read and dropped: a connection closed on unread data is reset, and a reset loses
+the push without a word in the server's log."""
+BODY_SECONDS = 10.0
+
+
+async def read_body(request: web.Request) -> bytes | Rejected:
+    """Read the body, or say why it is not taken."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _read(request)
+    except TimeoutError:
+        return Rejected(Reason.BODY_TOO_SLOW)
+    except (ConnectionError, ClientPayloadError, HttpProcessingError):
+        return Rejected(Reason.BODY_INCOMPLETE)
+
+
+async def _read(request: web.Request) -> bytes | Rejected:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.content.iter_any():
+        size += len(chunk)
+        if size <= MAX_BODY:
+            chunks.append(chunk)
+        elif size > MAX_DROPPED:
+            break
+    return b"".join(chunks) if size <= MAX_BODY else Rejected(Reason.BODY_TOO_LARGE)

@@ -1,0 +1,69 @@
+"""The two doors: what is served where."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import hdrs, web
+
+from gateway.observability.metrics import Metrics
+from gateway.rocketchat.endpoint import parse_path
+from gateway.web.health import Readiness, healthz, readyz
+from gateway.web.pages import OperatorPage, public_page, set_up_pages
+from gateway.web.problem import refuse
+from gateway.web.push import PushDoor
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def public_door(push: PushDoor, readiness: Readiness, templates: dict[str, str]) -> web.Application:
+    """Build the door for Rocket.Chat servers."""
+    app = _door(readiness, templates)
+    app.router.add_get("/", public_page)
+    app.router.add_route("*", "/{path:.*}", _push_or_refuse(push))
+    return app
+
+
+def operator_door(
+    page: OperatorPage, metrics: Metrics, readiness: Readiness, templates: dict[str, str]
+) -> web.Application:
+    """Build the door for the operator and for Prometheus."""
+
+    async def scrape(_request: web.Request) -> web.Response:
+        return web.Response(body=metrics.render(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"})
+
+    app = _door(readiness, templates)
+    app.router.add_get("/", page.handle)
+    app.router.add_get("/metrics", scrape)
+    app.router.add_route("*", "/{path:.*}", _not_found)
+    return app
+
+
+def _door(readiness: Readiness, templates: dict[str, str]) -> web.Application:
+    app = web.Application()
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz(readiness))
+    set_up_pages(app, templates)
+
+    async def close_while_draining(_request: web.Request, response: web.StreamResponse) -> None:
+        if readiness.draining:
+            response.force_close()
+            response.headers[hdrs.CONNECTION] = "close"
+
+    app.on_response_prepare.append(close_while_draining)
+    return app
+
+
+def _push_or_refuse(push: PushDoor) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        endpoint = parse_path(request.path)
+        if endpoint is None:
+            return await _not_found(request)
+        if request.method != hdrs.METH_POST:
+            text = "A push is sent with POST; Push_gateway is set to this URL without /push/... at its end."
+            return refuse(405, "method_not_allowed", text, {hdrs.ALLOW: hdrs.METH_POST})
+        return await push.handle(request, endpoint)
+
+    return handle
+
+
+async def _not_found(_request: web.Request) -> web.Response:
+    return refuse(404, "not_found", "Nothing is served here; pushes go to /w/<secret>/push/{apn,gcm}/send.")

@@ -1,0 +1,46 @@
+"""Alive and ready, for load balancers, orchestrators and administrators."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+
+from gateway.delivery.follower import Follower
+
+
+class Readiness:
+    """Knows what the gateway still needs before pushes should come here."""
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+        self.draining = False
+
+    def lacks(self) -> dict[str, str]:
+        """Name what is not as it should be, each with a sentence; empty when ready."""
+        follower = self._follower
+        checks: tuple[tuple[str, Callable[[], bool], str], ...] = (
+            ("draining", lambda: self.draining, "the gateway is shutting down"),
+            ("snapshot", lambda: follower.snapshot is None, "workspaces and apps are not loaded yet"),
+            ("store", lambda: not follower.store_answers, "the store does not answer"),
+            ("credentials", lambda: bool(follower.broken), f"unusable keys of: {', '.join(sorted(follower.broken))}"),
+        )
+        return {name: sentence for name, is_so, sentence in checks if is_so()}
+
+
+async def healthz(_request: web.Request) -> web.Response:
+    """Say that the process is alive and its event loop turns."""
+    return _json(200, {"status": "ok"})
+
+
+def readyz(readiness: Readiness) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Make the handler that says whether pushes should come here."""
+
+    async def handle(_request: web.Request) -> web.StreamResponse:
+        lacking = readiness.lacks()
+        return _json(503, {"status": "not ready", "lacks": lacking}) if lacking else _json(200, {"status": "ok"})
+
+    return handle
+
+
+def _json(status: int, document: dict[str, object]) -> web.Response:
+    return web.Response(status=status, body=msgspec.json.encode(document), content_type="application/json")

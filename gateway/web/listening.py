@@ -1,0 +1,84 @@
+"""Opening a door, and closing it without refusing anybody."""
+
+import asyncio
+import select
+import socket
+
+from aiohttp import web
+
+from gateway.model.address import HostPort
+from gateway.model.clock import Clock
+from gateway.model.errors import SettingsError
+
+BACKLOG = 1024
+IDLE_SECONDS = 3600.0
+"""How long a quiet client may keep its connection; clients give up much sooner, so that we never close first."""
+NEWCOMER_SECONDS = 1.0
+"""How long a connection just taken in gets to say what it wants when the door closes."""
+_TURN = 0.01
+
+
+def bind(address: HostPort) -> socket.socket:
+    """Bind a TCP socket without listening yet; off the event loop, for a host name is looked up.
+
+    Raises:
+        SettingsError: the address cannot be had.
+    """
+    try:
+        family, kind, proto, _, where = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, proto)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address.host != "::"))
+        listener.bind(where)
+    except OSError as error:
+        raise SettingsError(f"cannot listen on {address}: {error.strerror}; choose another address or port") from None
+    return listener
+
+
+class Listener:
+    """One door that is open."""
+
+    def __init__(self, app: web.Application, listener: socket.socket, clock: Clock, grace: float) -> None:
+        self._socket = listener
+        self._clock = clock
+        self._runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, keepalive_timeout=IDLE_SECONDS, shutdown_timeout=grace
+        )
+
+    @property
+    def address(self) -> HostPort:
+        """Where it really listens."""
+        host, port = self._socket.getsockname()[:2]
+        return HostPort(host, port)
+
+    async def open(self) -> None:
+        """Start accepting connections."""
+        await self._runner.setup()
+        await web.SockSite(self._runner, self._socket, backlog=BACKLOG).start()
+
+    async def close(self) -> None:
+        """Take in who is waiting, close the door, let everybody inside finish within the grace."""
+        await self._take_in_backlog()
+        for site in list(self._runner.sites):
+            await site.stop()
+        await self._hear_newcomers()
+        await self._runner.cleanup()
+
+    async def _take_in_backlog(self) -> None:
+        """Accept what the kernel already accepted for us: closing the socket would reset it."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        for _ in range(BACKLOG):
+            if not poll.poll(0):
+                return
+            await asyncio.sleep(0)
+
+    async def _hear_newcomers(self) -> None:
+        waited = 0.0
+        server = self._runner.server
+        while server is not None and server.connections and waited < NEWCOMER_SECONDS:
+            await self._clock.sleep(_TURN)
+            waited += _TURN

@@ -1,0 +1,108 @@
+"""The push door: one request, one push, one answer."""
+
+from collections.abc import Sequence
+
+import structlog
+from aiohttp import web
+
+from gateway.delivery.admission import Admission
+from gateway.delivery.desk import Desk
+from gateway.delivery.dispatcher import Report
+from gateway.delivery.snapshot import Member
+from gateway.model.address import Network
+from gateway.model.clock import Clock
+from gateway.model.notification import Notification, new_push_id
+from gateway.model.outcome import Later, Outcome
+from gateway.model.reason import Reason
+from gateway.observability.metrics import Metrics
+from gateway.rocketchat.answer import answer
+from gateway.rocketchat.endpoint import Endpoint
+from gateway.store.crypto import Vault
+from gateway.web.body import read_body
+from gateway.web.sender import bearer, source_address
+
+log = structlog.stdlib.get_logger("gateway.push")
+
+DEVICE_DIGITS = 12
+"""How much of a device's keyed hash a log line shows: enough to follow one device, useless for anything else."""
+
+
+class PushDoor:
+    """Takes push requests of registered workspaces and answers in the terms of the wire contract."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        desk: Desk,
+        vault: Vault,
+        metrics: Metrics,
+        clock: Clock,
+        trusted_proxies: Sequence[Network],
+    ) -> None:
+        self._admission = admission
+        self._desk = desk
+        self._vault = vault
+        self._metrics = metrics
+        self._clock = clock
+        self._trusted_proxies = trusted_proxies
+
+    async def handle(self, request: web.Request, endpoint: Endpoint) -> web.Response:
+        """Answer one push request; whatever happens, with a status that the server understands."""
+        visit = _Visit(endpoint, new_push_id(), self._clock.monotonic())
+        try:
+            report = await self._receive(request, visit)
+        except Exception as error:  # a fault of ours must not end as a 500, which says nothing
+            log.error("push_failed", request_id=visit.push_id, exc_info=error)
+            report = Report(Later(Reason.INTERNAL_ERROR))
+        self._record(visit, report)
+        return _respond(report.outcome, visit.push_id)
+
+    async def _receive(self, request: web.Request, visit: "_Visit") -> Report:
+        address = source_address(request, self._trusted_proxies)
+        member = await self._admission.admit(visit.endpoint.secret or bearer(request), address)
+        body = await read_body(request)  # of strangers too: to close on unread data is to reset the connection
+        if isinstance(member, Outcome):
+            return Report(member)
+        visit.member = member
+        if isinstance(body, Outcome):
+            return Report(body)
+        return await self._desk.take(member, body, visit.endpoint.platform, visit.push_id)
+
+    def _record(self, visit: "_Visit", report: Report) -> None:
+        seconds = self._clock.monotonic() - visit.started
+        outcome, verdict, platform = report.outcome, report.verdict, visit.endpoint.platform
+        self._metrics.push(platform, report.app or "none", outcome, seconds)
+        log.info(
+            "push",
+            request_id=visit.push_id,
+            workspace=visit.member.workspace.name if visit.member else None,
+            app=report.app,
+            platform=platform.value,
+            kind=report.notification.kind.value if report.notification else None,
+            device=self._device(report.notification),
+            outcome=outcome.label,
+            reason=outcome.reason.value,
+            provider_status=verdict.status if verdict else None,
+            provider_words=verdict.words if verdict else None,
+            ms=round(seconds * 1000, 1),
+        )
+
+    def _device(self, notification: Notification | None) -> str | None:
+        return self._vault.lookup_hash("device", notification.token)[:DEVICE_DIGITS] if notification else None
+
+
+class _Visit:
+    """One request on its way through the door."""
+
+    __slots__ = ("endpoint", "member", "push_id", "started")
+
+    def __init__(self, endpoint: Endpoint, push_id: str, started: float) -> None:
+        self.endpoint = endpoint
+        self.push_id = push_id
+        self.started = started
+        self.member: Member | None = None
+
+
+def _respond(outcome: Outcome, push_id: str) -> web.Response:
+    written = answer(outcome, push_id)
+    return web.Response(status=written.status, headers=written.headers, body=written.body)

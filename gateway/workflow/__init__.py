@@ -1,0 +1,1 @@
+"""The notification rules: whether a push is sent, why not, and when."""

@@ -1,0 +1,45 @@
+"""What every test shares."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+
+from gateway.model.clock import SystemClock
+from gateway.providers.simulator import Simulator
+from tests.anywhere import ANYWHERE
+from tests.clock import ManualClock
+
+
+@pytest.fixture(autouse=True)
+def blockbuster() -> Iterator[BlockBuster]:
+    """A blocking call on the event loop fails the test."""
+    with blockbuster_ctx() as guard:
+        yield guard
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture(scope="session")
+def identity(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keys and certificates of the simulator, made once."""
+
+    async def make(folder: Path) -> None:
+        async with Simulator(folder, ANYWHERE, SystemClock()):
+            pass
+
+    folder = tmp_path_factory.mktemp("identity")
+    asyncio.run(make(folder))
+    return folder
+
+
+@pytest.fixture
+def data(identity: Path, tmp_path: Path) -> Path:
+    """A data folder of this test's own."""
+    return Path(shutil.copytree(identity, tmp_path / "data"))

@@ -1,0 +1,103 @@
+"""Rules: which one is for a push, how often, and what cannot be one."""
+
+import json
+
+import pytest
+
+from gateway.providers.simulator import Rule
+from gateway.providers.simulator.rules import BadRules, Rules, parse_rules
+
+
+def rules(*given: Rule) -> Rules:
+    made = Rules()
+    made.replace(given)
+    return made
+
+
+def test_the_first_match_wins():
+    first, second = Rule(token_prefix="ab", status=410), Rule(status=503)
+    made = rules(first, second)
+    assert made.match("apns", "abcd", "production") is first
+    assert made.match("apns", "cdab", "production") is second
+    assert made.match("fcm", "abcd") is first
+
+
+def test_a_rule_without_fields_is_for_all_pushes():
+    assert rules(Rule()).match("fcm", "")
+    assert rules(Rule(token_prefix="")).match("apns", "x", "sandbox")
+
+
+def test_a_rule_is_for_its_platform_and_host():
+    assert rules(Rule(platform="fcm")).match("apns", "x", "sandbox") is None
+    assert rules(Rule(environment="sandbox")).match("apns", "x", "production") is None
+    assert rules(Rule(environment="sandbox")).match("apns", "x", "sandbox")
+    assert rules(Rule(environment="sandbox")).match("fcm", "x") is None
+
+
+def test_a_rule_is_used_up():
+    made = rules(Rule(times=2, status=500), Rule(times=0), Rule(status=404))
+    found = [made.match("fcm", "x") for _ in range(3)]
+    assert [rule.status for rule in found] == [500, 500, 404]
+    assert [rule.times for rule in made.current()] == [0, 0, None]
+
+
+def test_no_rules_match_nothing():
+    assert Rules().match("fcm", "x") is None
+
+
+def test_every_field_can_be_given():
+    given = {
+        "platform": "apns",
+        "environment": "sandbox",
+        "token_prefix": "ab",
+        "status": 410,
+        "reason": "ExpiredToken",
+        "timestamp": 1,
+        "delay_ms": 5,
+        "retry_after": 3,
+        "times": 1,
+    }
+    (rule,) = parse_rules(json.dumps([given]).encode())
+    assert rule == Rule(**given)
+
+
+def test_null_is_as_good_as_absent():
+    body = b'[{"platform": null, "status": null, "reason": null, "times": null, "retry_after": null}]'
+    assert parse_rules(body) == [Rule()]
+
+
+@pytest.mark.parametrize(
+    ("body", "item", "field"),
+    [
+        (b"{", None, ""),
+        (b"{}", None, ""),
+        (b"[1]", 0, ""),
+        (b'[{}, {"status": "x"}]', 1, "status"),
+        (b'[{"status": 99}]', 0, "status"),
+        (b'[{"status": 302}]', 0, "status"),
+        (b'[{"status": 201}]', 0, "status"),
+        (b'[{"status": 600}]', 0, "status"),
+        (b'[{"platform": "sms"}]', 0, "platform"),
+        (b'[{"environment": "moon"}]', 0, "environment"),
+        (b'[{"environment": "sandbox", "platform": "fcm"}]', 0, "environment"),
+        (b'[{"reason": "Unregistered"}]', 0, "reason"),
+        (b'[{"status": 200, "reason": "Unregistered"}]', 0, "reason"),
+        (b'[{"status": 410, "reason": "white space"}]', 0, "reason"),
+        (b'[{"timestamp": 1}]', 0, "timestamp"),
+        (b'[{"retry_after": 1}]', 0, "retry_after"),
+        (b'[{"status": 503, "retry_after": -1}]', 0, "retry_after"),
+        (b'[{"delay_ms": 1.5}]', 0, "delay_ms"),
+        (b'[{"times": -1}]', 0, "times"),
+        (b'[{"token": "x"}]', 0, "token"),
+    ],
+)
+def test_what_cannot_be_a_rule_is_named(body, item, field):
+    with pytest.raises(BadRules) as bad:
+        parse_rules(body)
+    assert (bad.value.item, bad.value.field) == (item, field)
+    assert bad.value.what
+
+
+def test_a_contradiction_is_seen_in_python_too():
+    with pytest.raises(ValueError, match=r"^reason: needs a `status`"):
+        Rule(reason="Unregistered")
