@@ -64,7 +64,8 @@ def imports_of(source: str, module: str, is_package: bool = False) -> Iterator[s
         elif isinstance(node, ast.ImportFrom):
             above = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*above, *filter(None, [node.module])])
-            names = [f"{base}.{alias.name}" for alias in node.names] if base == "gateway" else [base]
+            asked = {alias.name for alias in node.names if base == "gateway"} & set(MAY_IMPORT)
+            names = [f"{base}.{name}" for name in asked] or [base]
         else:
             continue
         yield from (name for name in names if name.split(".")[0] == "gateway")
@@ -144,6 +145,7 @@ def test_the_check_sees_a_way_up(module: str, source: str) -> None:
         ("gateway.cli.serve", "from gateway.app import open_gateway\nfrom gateway.config import Settings"),
         ("gateway.http2.pool", "from gateway.http2.frames import Frame\nfrom gateway.model.clock import Clock"),
         ("gateway.web.pages", "import gateway"),
+        ("gateway.web.pages", "from gateway import __version__"),
         ("gateway.model.app", "from gatewayish.store import anything"),
     ],
 )

@@ -15,6 +15,7 @@ _WORDS = {
     "deadline": "the time is up",
     "dns_failed": "the host name could not be resolved",
     "goaway": "the peer is going away",
+    "invalid_request": "the path or a header holds what none may hold",
     "no_h2": "the peer does not speak HTTP/2",
     "protocol_error": "the peer broke the protocol",
     "queue_full": "too many requests wait already",

@@ -61,15 +61,26 @@ def read_settings(payload: bytes) -> Iterator[tuple[int, int]]:
     return _setting.iter_unpack(payload)
 
 
-def number(payload: bytes, size: int = 4) -> int:
-    """Read the 31-bit number that is the payload of RST_STREAM, WINDOW_UPDATE and the head of GOAWAY.
+def number(payload: bytes) -> int:
+    """Read the number that is the whole payload of RST_STREAM and WINDOW_UPDATE.
+
+    Raises:
+        ProtocolError: the payload is not four octets (sections 6.4 and 6.9).
+    """
+    if len(payload) != 4:
+        raise ProtocolError(FRAME_SIZE_ERROR, "a frame of the wrong size")
+    return int.from_bytes(payload, "big")
+
+
+def read_goaway(payload: bytes) -> tuple[int, int, bytes]:
+    """Read the last stream the peer took, its error code and what it adds in words (section 6.8).
 
     Raises:
         ProtocolError: the payload is too short.
     """
-    if len(payload) < size:
-        raise ProtocolError(FRAME_SIZE_ERROR, "a frame that is too short")
-    return int.from_bytes(payload[:4], "big")
+    if len(payload) < 8:
+        raise ProtocolError(FRAME_SIZE_ERROR, "a GOAWAY that is too short")
+    return int.from_bytes(payload[:4], "big") & MAX_STREAM, int.from_bytes(payload[4:8], "big"), payload[8:]
 
 
 def window_update(stream_id: int, increment: int) -> bytes:

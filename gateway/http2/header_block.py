@@ -1,19 +1,14 @@
-"""Header blocks (HPACK, RFC 7541): ours written by hand, the peer's read by `hpack` and remembered.
+"""The header blocks of requests (HPACK, RFC 7541), written by hand.
 
-Writing: constant headers enter the peer's dynamic table once and are an index from then on; all else is a literal
-without indexing and without Huffman coding. Reading: we allow the peer no dynamic table, so equal blocks mean the
-same and need decoding once.
+Constant headers enter the peer's dynamic table once and are an index from then on; all else is a literal that no
+table may keep (section 6.2.3), without Huffman coding, which costs more than it saves here.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
 
-from hpack import Decoder
-from hpack.exceptions import HPACKError
 from hpack.table import HeaderTable
 
-from gateway.http2.errors import ProtocolError
-from gateway.http2.frames import COMPRESSION_ERROR, PROTOCOL_ERROR
+from gateway.http2.errors import NotSent
 from gateway.http2.values import Headers
 
 OUR_TABLE = 4096
@@ -21,9 +16,10 @@ OUR_TABLE = 4096
 _ENTRY_OVERHEAD = 32
 _FIRST_DYNAMIC = 62
 _STATIC_NAMES = {entry[0].decode(): index + 1 for index, entry in reversed(list(enumerate(HeaderTable.STATIC_TABLE)))}
+_REMEMBERED = 64
+"""How many sets of constant headers are kept ready; a pool sees a few."""
 _POST_HTTPS = b"\x83\x87"
-_WITH_INDEXING, _WITHOUT_INDEXING = (0x40, 6), (0x00, 4)
-_REMEMBERED = 512
+_WITH_INDEXING, _NEVER_INDEXED = (0x40, 6), (0x10, 4)
 
 
 def integer(value: int, first: int, bits: int) -> bytes:
@@ -41,6 +37,8 @@ def integer(value: int, first: int, bits: int) -> bytes:
 
 
 def _string(text: str) -> bytes:
+    if not (text.isascii() and text.isprintable()):
+        raise NotSent("invalid_request")
     octets = text.encode()
     return integer(len(octets), 0, 7) + octets
 
@@ -73,21 +71,28 @@ class BlockWriter:
             self._evict(lowest)
 
     def write(self, path: str, constant: Headers, varying: Headers) -> bytes:
-        """Write the block of a POST over https (RFC 9113 section 8.3.1)."""
-        updates = b"".join(integer(size, 0x20, 5) for size in self._announce)
-        self._announce.clear()
-        authority = self._constants((self._authority,))
-        rest = self._constants(constant)
-        literals = b"".join([_literal(name, value, _WITHOUT_INDEXING) for name, value in varying])
-        return b"".join((updates, _POST_HTTPS, authority, _literal(":path", path, _WITHOUT_INDEXING), rest, literals))
+        """Write the block of a POST over https (RFC 9113 section 8.3.1).
 
-    def _constants(self, headers: Headers) -> bytes:
-        written = self._written.get(headers)
-        if written is None:
-            before = self._inserted
-            written = b"".join([self._constant(header) for header in headers])
-            if self._inserted == before:
-                self._written[headers] = written
+        Raises:
+            NotSent: a character that no header may hold (section 8.2.1). The peer's table is as it was.
+        """
+        literals = [_literal(name, value, _NEVER_INDEXED) for name, value in varying]
+        before = _POST_HTTPS + _literal(":path", path, _NEVER_INDEXED)
+        constants = self._written.get(constant)
+        if constants is None:
+            constants = self._constants((self._authority, *constant), constant)
+        if self._announce:
+            before = b"".join([integer(size, 0x20, 5) for size in self._announce]) + before
+            self._announce.clear()
+        return b"".join((before, constants, *literals))
+
+    def _constants(self, headers: Headers, key: Headers) -> bytes:
+        for name, value in headers:  # before the first enters the table: none may be left there unsent
+            _string(name), _string(value)
+        before = self._inserted
+        written = b"".join([self._constant(header) for header in headers])
+        if self._inserted == before and len(self._written) < _REMEMBERED:
+            self._written[key] = written
         return written
 
     def _constant(self, header: tuple[str, str]) -> bytes:
@@ -95,7 +100,7 @@ class BlockWriter:
         if inserted is not None:
             return integer(_FIRST_DYNAMIC + self._inserted - 1 - inserted, 0x80, 7)
         if not self._insert(header):
-            return _literal(*header, _WITHOUT_INDEXING)
+            return _literal(*header, _NEVER_INDEXED)
         return _literal(*header, _WITH_INDEXING)
 
     def _insert(self, header: tuple[str, str]) -> bool:
@@ -118,46 +123,4 @@ class BlockWriter:
 
 
 def _entry_size(header: tuple[str, str]) -> int:
-    return len(header[0].encode()) + len(header[1].encode()) + _ENTRY_OVERHEAD
-
-
-class BlockReader:
-    """Reads the peer's header blocks, in the order in which they come."""
-
-    def __init__(self) -> None:
-        self._decoder: Decoder | None = Decoder()
-        self._remembered: dict[bytes, Mapping[str, str]] = {}
-
-    def read(self, block: bytes) -> Mapping[str, str]:
-        """Return a block's headers; of repeated ones the last.
-
-        Raises:
-            ProtocolError: it cannot be decoded; the connection's state is lost with it.
-        """
-        if block[:1] == b"\x20":  # the peer has heard that its table is to be empty: from here on blocks stand alone
-            self._decoder, block = None, block.lstrip(b"\x20")
-        if self._decoder is not None:
-            return _decode(self._decoder, block)
-        headers = self._remembered.get(block)
-        if headers is None:
-            headers = _decode(_tableless(), block)
-            if len(self._remembered) >= _REMEMBERED:
-                self._remembered.clear()
-            self._remembered[block] = headers
-        return headers
-
-
-def _tableless() -> Decoder:
-    decoder = Decoder()
-    decoder.max_allowed_table_size = 0
-    decoder.header_table_size = 0
-    return decoder
-
-
-def _decode(decoder: Decoder, block: bytes) -> Mapping[str, str]:
-    try:
-        return {name.decode(): value.decode() for name, value in decoder.decode(block, raw=True)}
-    except HPACKError:
-        raise ProtocolError(COMPRESSION_ERROR, "a header block that cannot be decoded") from None
-    except UnicodeDecodeError:
-        raise ProtocolError(PROTOCOL_ERROR, "a header that is not UTF-8") from None
+    return len(header[0]) + len(header[1]) + _ENTRY_OVERHEAD

@@ -118,10 +118,10 @@ class Reason(StrEnum):
         "The gateway's store does not answer, so it cannot tell whether it knows this workspace or topic.",
         "It comes by itself; if not, the gateway's log and /readyz say what is wrong with the store.",
     )
-    BODY_INCOMPLETE = (
-        "body_incomplete",
-        "The connection ended before the whole body had arrived.",
-        "Look at the network between the server and the gateway.",
+    BODY_UNREADABLE = (
+        "body_unreadable",
+        "The body was cut short, or is not compressed the way its headers say.",
+        "Look at the network and the proxies between the server and the gateway.",
     )
     INTERNAL_ERROR = (
         "internal_error",

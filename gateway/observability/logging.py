@@ -88,7 +88,11 @@ _SHARED: list[Any] = [
 
 
 def log_loop_error(context: Mapping[str, Any]) -> None:
-    """Log what the event loop reports of a callback or task nobody waits for."""
+    """Log what the event loop reports of a callback or task nobody waits for.
+
+    Its message quotes the callback with all arguments, so that part is left out.
+    """
+    words, callback, _ = str(context.get("message", "")).partition(" callback")
     structlog.stdlib.get_logger("gateway.loop").error(
-        "unhandled", where=str(context.get("message", "")), exc_info=context.get("exception")
+        "unhandled", where=words + callback, exc_info=context.get("exception")
     )

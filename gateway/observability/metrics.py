@@ -1,5 +1,6 @@
 """Prometheus metrics. Every label has a bounded set of values: the operator's app names and our own words."""
 
+import asyncio
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +26,8 @@ class Metrics:
     def __init__(self, clock: Clock, version: str) -> None:
         self._clock = clock
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
+        self._process = CollectorRegistry()
+        ProcessCollector(registry=self._process)
         self._requests = Counter(
             "push_requests",
             "Pushes by what became of them.",
@@ -75,9 +77,9 @@ class Metrics:
         """Read connection states and credential expiries anew at every scrape."""
         self.registry.register(_Watched(connections, expiries))
 
-    def render(self) -> bytes:
-        """Write all metrics in Prometheus' text format."""
-        return generate_latest(self.registry)
+    async def render(self) -> bytes:
+        """Write all metrics in Prometheus' text format; the process's own are files to read, off the event loop."""
+        return generate_latest(self.registry) + await asyncio.to_thread(generate_latest, self._process)
 
 
 class _Watched(Collector):

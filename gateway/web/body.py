@@ -2,8 +2,7 @@
 
 import asyncio
 
-from aiohttp import ClientPayloadError, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import web
 
 from gateway.model.outcome import Rejected
 from gateway.model.reason import Reason
@@ -22,8 +21,8 @@ async def read_body(request: web.Request) -> bytes | Rejected:
             return await _read(request)
     except TimeoutError:
         return Rejected(Reason.BODY_TOO_SLOW)
-    except (ConnectionError, ClientPayloadError, HttpProcessingError):
-        return Rejected(Reason.BODY_INCOMPLETE)
+    except (ConnectionError, web.RequestPayloadError):
+        return Rejected(Reason.BODY_UNREADABLE)
 
 
 async def _read(request: web.Request) -> bytes | Rejected:

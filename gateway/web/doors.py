@@ -28,7 +28,7 @@ def operator_door(
     """Build the door for the operator and for Prometheus."""
 
     async def scrape(_request: web.Request) -> web.Response:
-        return web.Response(body=metrics.render(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"})
+        return web.Response(body=await metrics.render(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"})
 
     app = _door(readiness, templates)
     app.router.add_get("/", page.handle)

@@ -3,12 +3,15 @@
 import asyncio
 import select
 import socket
+from functools import partial
+from typing import Any, cast
 
 from aiohttp import web
 
 from gateway.model.address import HostPort
 from gateway.model.clock import Clock
 from gateway.model.errors import SettingsError
+from gateway.web.protocol import QuietProtocol
 
 BACKLOG = 1024
 IDLE_SECONDS = 3600.0
@@ -16,6 +19,7 @@ IDLE_SECONDS = 3600.0
 NEWCOMER_SECONDS = 1.0
 """How long a connection just taken in gets to say what it wants when the door closes."""
 _TURN = 0.01
+_PROTOCOL_OPTIONS: dict[str, Any] = {"access_log": None, "keepalive_timeout": IDLE_SECONDS}
 
 
 def bind(address: HostPort) -> socket.socket:
@@ -44,9 +48,8 @@ class Listener:
     def __init__(self, app: web.Application, listener: socket.socket, clock: Clock, grace: float) -> None:
         self._socket = listener
         self._clock = clock
-        self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, keepalive_timeout=IDLE_SECONDS, shutdown_timeout=grace
-        )
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=grace)
+        self._server: asyncio.Server | None = None
 
     @property
     def address(self) -> HostPort:
@@ -57,13 +60,15 @@ class Listener:
     async def open(self) -> None:
         """Start accepting connections."""
         await self._runner.setup()
-        await web.SockSite(self._runner, self._socket, backlog=BACKLOG).start()
+        loop = asyncio.get_running_loop()
+        protocol = partial(QuietProtocol, cast(web.Server, self._runner.server), loop=loop, **_PROTOCOL_OPTIONS)
+        self._server = await loop.create_server(protocol, sock=self._socket, backlog=BACKLOG)
 
     async def close(self) -> None:
         """Take in who is waiting, close the door, let everybody inside finish within the grace."""
         await self._take_in_backlog()
-        for site in list(self._runner.sites):
-            await site.stop()
+        if self._server is not None:
+            self._server.close()
         await self._hear_newcomers()
         await self._runner.cleanup()
 

@@ -1,10 +1,13 @@
 """Requests recorded from real Rocket.Chat servers, and what their own sender makes of the same samples."""
 
+import copy
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-FOLDER = Path(__file__).parent
+_FOLDER = Path(__file__).parent
+_REQUESTS = [json.loads(file.read_text()) for file in sorted((_FOLDER / "requests").glob("*.json"))]
+_NATIVE = json.loads((_FOLDER / "native-payloads.json").read_text())["samples"]
 
 
 class Recorded(NamedTuple):
@@ -26,14 +29,13 @@ class Recorded(NamedTuple):
 
 def recorded() -> list[Recorded]:
     """Every recorded request."""
-    files = [json.loads(file.read_text()) for file in sorted((FOLDER / "requests").glob("*.json"))]
     return [
-        Recorded(file["server"], file["sample"], one["path"], one["headers"], one["body"])
-        for file in files
+        Recorded(file["server"], file["sample"], one["path"], one["headers"], copy.deepcopy(one["body"]))
+        for file in _REQUESTS
         for one in file["requests"]
     ]
 
 
 def native(sample: str) -> dict[str, Any]:
     """What the server itself hands to APNs and FCM for a sample."""
-    return json.loads((FOLDER / "native-payloads.json").read_text())["samples"][sample]
+    return copy.deepcopy(_NATIVE[sample])

@@ -1,6 +1,7 @@
 """A gateway that runs in the test's own event loop, and a server that sends to it."""
 
 import asyncio
+import io
 import json
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -73,7 +74,7 @@ class Running:
     async def post(self, path: str, body: Any, headers: dict[str, str] | None = None) -> Answer:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         given = {"Content-Type": "application/json", "Authorization": "Bearer ", **(headers or {})}
-        async with self.session.post(f"{self.url}{path}", data=content, headers=given) as answer:
+        async with self.session.post(f"{self.url}{path}", data=io.BytesIO(content), headers=given) as answer:
             return Answer(answer.status, answer.headers, await answer.read())
 
     async def get(self, url: str) -> Answer:

@@ -1,5 +1,6 @@
 """What the operator sees: health, readiness, metrics, the overview."""
 
+import asyncio
 import re
 import time
 from contextlib import AsyncExitStack
@@ -24,7 +25,7 @@ async def test_both_doors_tell_their_health(gateway: Running, door: str, path: s
 
 
 async def test_before_the_first_snapshot_pushes_wait(simulator: Simulator) -> None:
-    settings = settings_of(simulator)
+    settings = await asyncio.to_thread(settings_of, simulator)
     async with (
         open_gateway(settings, SystemClock()) as gateway,
         open_doors(gateway, settings) as doors,
@@ -85,8 +86,9 @@ async def test_the_public_door_shows_nothing_but_what_it_is(gateway: Running) ->
 
 
 async def test_a_certificates_end_is_a_metric(gateway: Running) -> None:
-    content = (gateway.simulator.data / "apns-certificate.pem").read_bytes()
-    certificate = read_apns_certificate(KeyFile("c", content), (), ApnsEnvironment.PRODUCTION, time.time())
+    file = gateway.simulator.data / "apns-certificate.pem"
+    content = KeyFile("certificate", await asyncio.to_thread(file.read_bytes))
+    certificate = read_apns_certificate(content, (), ApnsEnvironment.PRODUCTION, time.time())
     await gateway.registry.replace_credentials("app", certificate, None)
     await gateway.gateway.follower.check()
     assert (await gateway.push("apn", message(IPHONE))).status == 200

@@ -1,5 +1,6 @@
 """Authentication: every way in, and every way to stay out."""
 
+import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
@@ -82,7 +83,8 @@ async def test_a_rotated_secret_stops_working(gateway: Running) -> None:
 async def test_only_trusted_proxies_say_where_a_request_is_from(
     simulator: Simulator, trusted: tuple[str, ...], forwarded: str | None, status: int
 ) -> None:
-    settings = settings_of(simulator, trusted_proxies=tuple(Network.parse(text) for text in trusted))
+    proxies = tuple(Network.parse(text) for text in trusted)
+    settings = await asyncio.to_thread(settings_of, simulator, trusted_proxies=proxies)
     async with AsyncExitStack() as cleanup:
         gateway = await start_gateway(simulator, cleanup, settings)
         await gateway.register(allow_from=("192.0.2.0/24",))

@@ -1,5 +1,5 @@
+import asyncio
 import platform
-from importlib.metadata import version
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -13,7 +13,7 @@ from tests.clock import ManualClock
 
 @pytest.fixture
 def metrics(clock: ManualClock) -> Metrics:
-    return Metrics(clock)
+    return Metrics(clock, "1.2.3")
 
 
 Sample = tuple[str, tuple[tuple[str, str], ...]]
@@ -78,19 +78,19 @@ def test_answers_are_timed_by_platform(metrics: Metrics) -> None:
     assert value(metrics, "push_request_seconds_count", platform="gcm") is None
 
 
-async def test_an_attempt_is_in_flight_until_it_ends_and_timed(metrics: Metrics, clock: ManualClock) -> None:
+def test_an_attempt_is_in_flight_until_it_ends_and_timed(metrics: Metrics, clock: ManualClock) -> None:
     with metrics.provider_request("apns"), metrics.provider_request("apns"), metrics.provider_request("fcm"):
         assert value(metrics, "push_inflight", provider="apns") == 2
         assert value(metrics, "push_inflight", provider="fcm") == 1
-        await clock.advance(0.5)
+        asyncio.run(clock.advance(0.5))
     assert value(metrics, "push_inflight", provider="apns") == 0
     assert value(metrics, "push_provider_request_seconds_count", provider="apns") == 2
     assert value(metrics, "push_provider_request_seconds_sum", provider="apns") == 1.0
 
 
-async def test_an_attempt_that_fails_is_no_longer_in_flight_and_timed(metrics: Metrics, clock: ManualClock) -> None:
+def test_an_attempt_that_fails_is_no_longer_in_flight_and_timed(metrics: Metrics, clock: ManualClock) -> None:
     with pytest.raises(LookupError), metrics.provider_request("fcm"):
-        await clock.advance(2.0)
+        asyncio.run(clock.advance(2.0))
         raise LookupError
     assert value(metrics, "push_inflight", provider="fcm") == 0
     assert value(metrics, "push_provider_request_seconds_sum", provider="fcm") == 2.0
@@ -112,12 +112,12 @@ def test_connections_and_expiries_are_read_at_every_scrape(metrics: Metrics) -> 
 
 
 def test_the_build_is_told(metrics: Metrics) -> None:
-    labels = {"version": version("push-gateway"), "python": platform.python_version()}
+    labels = {"version": "1.2.3", "python": platform.python_version()}
     assert value(metrics, "push_gateway_build_info", **labels) == 1
 
 
 def test_two_gateways_in_one_process_count_apart(clock: ManualClock) -> None:
-    one, other = Metrics(clock), Metrics(clock)
+    one, other = (Metrics(clock, "1.2.3") for _ in range(2))
     one.push(Platform.APN, "Chat", Delivered(), 0.1)
     assert b"Chat" in one.render()
     assert b"Chat" not in other.render()

@@ -1,0 +1,89 @@
+"""A scripted server, and pools that speak to it."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import pytest
+import trustme
+
+from gateway.http2 import Limits, Origin, Pool, Request, Response
+from tests.clock import ManualClock
+from tests.http2.scripted import Server, scripted
+
+Send = Callable[..., "asyncio.Task[Response]"]
+MakePool = Callable[..., Pool]
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def server_context(certificate: trustme.LeafCert, protocols: list[str]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    if protocols:
+        context.set_alpn_protocols(protocols)
+    return context
+
+
+@pytest.fixture(scope="session")
+def server_tls(authority: trustme.CA) -> ssl.SSLContext:
+    return server_context(authority.issue_cert("127.0.0.1", "localhost"), ["h2"])
+
+
+@pytest.fixture(scope="session")
+def client_tls(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
+@pytest.fixture
+async def server(server_tls: ssl.SSLContext) -> AsyncIterator[Server]:
+    async with scripted(server_tls) as server:
+        yield server
+
+
+@pytest.fixture
+async def make_pool(server: Server, client_tls: ssl.SSLContext, clock: ManualClock) -> AsyncIterator[MakePool]:
+    """Make pools that are closed after the test, before their server."""
+    made: list[Pool] = []
+
+    def make(limits: Limits | None = None, tls: ssl.SSLContext | None = None, port: int | None = None) -> Pool:
+        origin = Origin("127.0.0.1", server.port if port is None else port)
+        pool = Pool(origin, tls or client_tls, clock=clock, limits=limits or Limits())
+        made.append(pool)
+        return pool
+
+    yield make
+    for pool in made:
+        await pool.aclose()
+
+
+@pytest.fixture
+def pool(make_pool: MakePool) -> Pool:
+    return make_pool()
+
+
+@pytest.fixture
+async def send(pool: Pool) -> AsyncIterator[Send]:
+    """Begin to send; what nobody waited for in the end is cancelled."""
+    sending: list[asyncio.Task[Response]] = []
+
+    def begin(path: str = "/", body: bytes = b"{}", timeout: float = 10.0, by: Pool | None = None) -> Any:
+        coroutine: Coroutine[Any, Any, Response] = (by or pool).send(request(path, body), timeout=timeout)
+        sending.append(asyncio.get_running_loop().create_task(coroutine))
+        return sending[-1]
+
+    yield begin
+    for task in sending:
+        task.cancel()
+    await asyncio.gather(*sending, return_exceptions=True)
+
+
+def request(path: str = "/", body: bytes = b"{}") -> Request:
+    return Request(path, (("content-type", "application/json"),), (("x-id", path),), body)
