@@ -134,6 +134,17 @@ class Doors(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
+async def following(gateway: Gateway) -> AsyncIterator[None]:
+    """Keep the gateway's snapshot up to date while the block runs."""
+    task = asyncio.create_task(gateway.follower.run(), name="follower")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
 async def open_doors(gateway: Gateway, settings: Settings) -> AsyncIterator[Doors]:
     """Serve the gateway until the block ends; then let everything inside finish.
 

@@ -1,6 +1,6 @@
 """Settings: one TOML file, environment variables on top, defaults below.
 
-`PUSH_GATEWAY_<SECTION>__<KEY>` sets `key` in `[section]`; lists are separated by commas. For secrets
+`PUSH_GATEWAY_<SECTION>__<KEY>` sets `key` in `[section]`; lists are separated by commas or white space. For secrets
 `PUSH_GATEWAY_<SECTION>__<KEY>_FILE` names a file that holds the value.
 """
 
@@ -182,7 +182,7 @@ def _with_variable(settings: Settings, variable: str, section: str, key: str, va
 
 def _from_text(variable: str, value: str, kind: object) -> object:
     """Read a variable's text as the setting's type."""
-    raw = [item.strip() for item in value.split(",") if item.strip()] if _is_list(kind) else value
+    raw = [item for item in re.split(r"[,\s]+", value) if item] if _is_list(kind) else value
     try:
         return msgspec.convert(raw, kind, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:

@@ -25,6 +25,7 @@ class ManualClock:
         self._monotonic = 1_000.0
         self._order = count()
         self._timers: list[tuple[float, int, ManualTimer]] = []
+        self._watchers: list[asyncio.Future[None]] = []
 
     def now(self) -> float:
         return self._now
@@ -35,7 +36,15 @@ class ManualClock:
     def call_later(self, seconds: float, callback: Callable[[], object]) -> ManualTimer:
         timer = ManualTimer(self._monotonic + max(0.0, seconds), callback)
         heapq.heappush(self._timers, (timer.due, next(self._order), timer))
+        for watcher in self._watchers:
+            watcher.done() or watcher.set_result(None)
         return timer
+
+    async def next_timer(self) -> None:
+        """Wait until somebody sets a timer."""
+        watcher = asyncio.get_running_loop().create_future()
+        self._watchers.append(watcher)
+        await watcher
 
     async def sleep(self, seconds: float) -> None:
         if seconds <= 0:

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,3 +43,9 @@ def identity(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data(identity: Path, tmp_path: Path) -> Path:
     """A data folder of this test's own."""
     return Path(shutil.copytree(identity, tmp_path / "data"))
+
+
+@pytest.fixture
+async def simulator(data: Path) -> AsyncIterator[Simulator]:
+    async with Simulator(data, ANYWHERE, SystemClock()) as running:
+        yield running

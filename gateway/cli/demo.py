@@ -2,8 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +10,7 @@ import aiohttp
 import click
 import msgspec
 
-from gateway.app import Doors, Gateway, open_doors, open_gateway
+from gateway.app import Doors, Gateway, following, open_doors, open_gateway
 from gateway.cli.demo_samples import ANDROID, DEAD_ANDROID, DEAD_IPHONE, TOPIC, UNIQUE_ID, Sample, samples
 from gateway.cli.options import HOST_PORT
 from gateway.cli.output import console, print_table
@@ -92,26 +91,21 @@ async def _demo(data: Path, listen: HostPort, operator_listen: HostPort, once: b
         await simulator.start()
     try:
         settings = listening_on(load_settings(data / "gateway.toml", {}), listen, operator_listen)
-        async with _serving(settings) as (gateway, doors):
+        async with (
+            open_gateway(settings, SystemClock()) as gateway,
+            following(gateway),
+            open_doors(gateway, settings) as doors,
+        ):
             return await _show(simulator, gateway, doors, settings, signals, once)
     finally:
         await simulator.stop()
-
-
-@asynccontextmanager
-async def _serving(settings: Settings) -> AsyncIterator[tuple[Gateway, Doors]]:
-    async with open_gateway(settings, SystemClock()) as gateway, asyncio.TaskGroup() as tasks:
-        await gateway.follower.check()
-        following = tasks.create_task(gateway.follower.run(), name="follower")
-        async with open_doors(gateway, settings) as doors:
-            yield gateway, doors
-        following.cancel()
 
 
 async def _show(
     simulator: Simulator, gateway: Gateway, doors: Doors, settings: Settings, signals: StopSignals, once: bool
 ) -> bool:
     secret = await _register(Registry(gateway.store, gateway.vault, gateway.clock), simulator.data)
+    await gateway.follower.check()
     opened = listening_on(settings, doors.public.address, doors.operator.address)
     url = push_gateway_url(opened.server, secret)
     simulator.set_rules([_dead("apns", DEAD_IPHONE, 410), _dead("fcm", DEAD_ANDROID, 404)])

@@ -1,6 +1,5 @@
 """`push-gateway serve`."""
 
-import asyncio
 import signal
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import click
 import msgspec
 import structlog
 
-from gateway.app import open_doors, open_gateway
+from gateway.app import following, open_doors, open_gateway
 from gateway.cli.options import HOST_PORT
 from gateway.cli.running import StopSignals, run, settings_from
 from gateway.config import Settings
@@ -47,8 +46,7 @@ async def serve_until_stopped(settings: Settings) -> None:
     has time to look elsewhere; on SIGINT, or at a second signal, it closes at once. What is inside is finished.
     """
     signals = StopSignals()
-    async with open_gateway(settings, SystemClock()) as gateway, asyncio.TaskGroup() as tasks:
-        following = tasks.create_task(gateway.follower.run(), name="follower")
+    async with open_gateway(settings, SystemClock()) as gateway, following(gateway):
         async with open_doors(gateway, settings) as doors:
             log.info("listening", public=str(doors.public.address), operator=str(doors.operator.address))
             received = await signals.next()
@@ -56,5 +54,4 @@ async def serve_until_stopped(settings: Settings) -> None:
             doors.readiness.draining = True
             if received is signal.SIGTERM:
                 await signals.next_within(settings.server.drain_delay)
-        following.cancel()
-    log.info("stopped")
+        log.info("stopped")

@@ -77,6 +77,8 @@ class Follower:
             if self.store_answers or self.snapshot is None:
                 log.error("store_unavailable", error=str(error))
             self.store_answers = False
+        except Exception as error:  # a fault of ours must not end the following: later changes may load well
+            log.error("snapshot_failed", exc_info=error)
 
     async def _follow(self) -> None:
         revision = await self._store.revision()

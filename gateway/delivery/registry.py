@@ -2,18 +2,23 @@
 
 import re
 import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TypeVar
 
 import msgspec
 
 from gateway.delivery.admission import SECRET_PURPOSE
 from gateway.model.app import ApnsCredentials, App, FcmCredentials
 from gateway.model.clock import Clock
-from gateway.model.errors import InUse, NameTaken, SettingsError, UnknownName
+from gateway.model.errors import Changed, InUse, NameTaken, SettingsError, UnknownName
 from gateway.model.secret import Secret
 from gateway.model.workspace import SecretHash, Workspace
 from gateway.store.crypto import Vault
 from gateway.store.port import Contents, Store
 
+RETRIES = 10
+T = TypeVar("T")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._@-]{0,62}[A-Za-z0-9])?")
 
 
@@ -52,15 +57,17 @@ class Registry:
             SettingsError: the name cannot be one.
         """
         app = App(id=_new_id(), name=_checked(name), apns=apns, fcm=fcm, created_at=self._clock.now())
-        await self._store.put_app(app)
-        return app
+        return await self._store.put_app(app)
 
     async def replace_credentials(self, name: str, apns: ApnsCredentials | None, fcm: FcmCredentials | None) -> App:
         """Give an app new credentials; None leaves what it has."""
-        app = await self.app(name)
-        changed = msgspec.structs.replace(app, apns=apns or app.apns, fcm=fcm or app.fcm)
-        await self._store.put_app(changed)
-        return changed
+
+        async def change() -> App:
+            app = await self.app(name)
+            changed = msgspec.structs.replace(app, apns=apns or app.apns, fcm=fcm or app.fcm)
+            return await self._store.put_app(changed)
+
+        return await _retried(change)
 
     async def remove_app(self, name: str) -> App:
         """Forget an app and its keys.
@@ -116,24 +123,29 @@ class Registry:
         suspended: bool | None = None,
     ) -> Workspace:
         """Change what is given of a workspace; an empty `unique_id` takes the pin away."""
-        workspace = await self.workspace(name)
-        changed = msgspec.structs.replace(
-            workspace,
-            apps=workspace.apps if apps is None else await self._app_ids(apps),
-            unique_id=workspace.unique_id if unique_id is None else unique_id or None,
-            allow_from=workspace.allow_from if allow_from is None else allow_from,
-            suspended=workspace.suspended if suspended is None else suspended,
-        )
-        await self._store.put_workspace(changed)
-        return changed
+
+        async def change() -> Workspace:
+            workspace = await self.workspace(name)
+            changed = msgspec.structs.replace(
+                workspace,
+                apps=workspace.apps if apps is None else await self._app_ids(apps),
+                unique_id=workspace.unique_id if unique_id is None else unique_id or None,
+                allow_from=workspace.allow_from if allow_from is None else allow_from,
+                suspended=workspace.suspended if suspended is None else suspended,
+            )
+            return await self._store.put_workspace(changed)
+
+        return await _retried(change)
 
     async def rotate(self, name: str, grace: float = 0.0) -> Issued:
         """Make a new secret; the present ones work for `grace` seconds more."""
-        workspace = await self.workspace(name)
-        now = self._clock.now()
-        old = [secret for secret in workspace.secrets if secret.until is None or secret.until > now]
-        kept = tuple(SecretHash(secret.hash, min(secret.until or now + grace, now + grace)) for secret in old)
-        return await self._issue(msgspec.structs.replace(workspace, secrets=kept if grace > 0 else ()))
+
+        async def change() -> Issued:
+            workspace = await self.workspace(name)
+            kept = _ending(workspace.secrets, self._clock.now(), grace)
+            return await self._issue(msgspec.structs.replace(workspace, secrets=kept))
+
+        return await _retried(change)
 
     async def remove_workspace(self, name: str) -> Workspace:
         """Forget a workspace; its secret stops working."""
@@ -145,12 +157,28 @@ class Registry:
         secret = secrets.token_urlsafe(32)
         kept = SecretHash(self._vault.lookup_hash(SECRET_PURPOSE, secret))
         issued = msgspec.structs.replace(workspace, secrets=(kept, *workspace.secrets))
-        await self._store.put_workspace(issued)
-        return Issued(issued, Secret(secret))
+        return Issued(await self._store.put_workspace(issued), Secret(secret))
 
     async def _app_ids(self, names: tuple[str, ...]) -> tuple[str, ...]:
         apps = (await self._store.load()).apps
         return tuple(_app_named(apps, name).id for name in dict.fromkeys(names))
+
+
+async def _retried(change: Callable[[], Awaitable[T]]) -> T:
+    """Read, change and put once more when somebody else was faster."""
+    for _ in range(RETRIES):
+        with suppress(Changed):
+            return await change()
+    return await change()
+
+
+def _ending(present: tuple[SecretHash, ...], now: float, grace: float) -> tuple[SecretHash, ...]:
+    """Let the secrets that still work end in `grace` seconds at the latest."""
+    if grace <= 0:
+        return ()
+    end = now + grace
+    working = [secret for secret in present if secret.until is None or secret.until > now]
+    return tuple(SecretHash(secret.hash, end if secret.until is None else min(secret.until, end)) for secret in working)
 
 
 def _app_named(apps: tuple[App, ...], name: str) -> App:

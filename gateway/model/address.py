@@ -17,6 +17,12 @@ class HostPort:
     def __repr__(self) -> str:
         return f"HostPort({self})"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HostPort) and (self.host, self.port) == (other.host, other.port)
+
+    def __hash__(self) -> int:
+        return hash((self.host, self.port))
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
@@ -44,6 +50,12 @@ class Network:
 
     def __repr__(self) -> str:
         return f"Network({self})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Network) and self._range == other._range
+
+    def __hash__(self) -> int:
+        return hash(self._range)
 
     def __str__(self) -> str:
         return str(self._range)

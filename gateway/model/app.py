@@ -47,10 +47,11 @@ class FcmCredentials(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class App(msgspec.Struct, frozen=True, kw_only=True):
-    """One mobile app, on one or both platforms."""
+    """One mobile app, on one or both platforms; `version` counts its changes in the store."""
 
     id: str
     name: str
     apns: ApnsCredentials | None = None
     fcm: FcmCredentials | None = None
     created_at: float = 0.0
+    version: int = 0

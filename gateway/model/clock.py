@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 
@@ -32,6 +33,21 @@ class Clock(Protocol):
     def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
         """Run `callback` on the event loop in `seconds`."""
         ...
+
+
+@asynccontextmanager
+async def time_limit(clock: Clock, seconds: float) -> AsyncIterator[None]:
+    """Bound the block's time by `clock`.
+
+    Raises:
+        TimeoutError: the block took longer than `seconds`.
+    """
+    async with asyncio.timeout(None) as scope:
+        timer = clock.call_later(seconds, lambda: scope.reschedule(asyncio.get_running_loop().time()))
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 class SystemClock:

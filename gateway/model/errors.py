@@ -5,6 +5,7 @@ GatewayError
 ├── CredentialsError    a key file is not what it should be       (exit code 2)
 ├── StoreError          the store cannot be used
 │   ├── StoreKeyError   its encryption keys are missing or wrong  (exit code 2)
+│   ├── Changed         somebody else changed it at the same moment
 │   ├── NameTaken       an app or workspace of that name exists
 │   └── UnknownName     no app or workspace has that name
 └── InUse               something else still needs it
@@ -37,6 +38,10 @@ class StoreKeyError(StoreError):
     """The store was written under other encryption keys than the ones given."""
 
     exit_code = 2
+
+
+class Changed(StoreError):
+    """What was to be replaced is not what it was when it was read."""
 
 
 class NameTaken(StoreError):

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import msgspec
 
+from gateway.model.explanation import explain
 from gateway.model.reason import Reason
 
 
@@ -25,7 +26,8 @@ class Outcome(msgspec.Struct, frozen=True):
     @property
     def text(self) -> str:
         """One line for the sender's administrator."""
-        return f"{self.reason.text} ({self.detail})" if self.detail else self.reason.text
+        explanation = str(explain(self.reason))
+        return f"{explanation} ({self.detail})" if self.detail else explanation
 
 
 class Delivered(Outcome, frozen=True):

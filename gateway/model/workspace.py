@@ -14,7 +14,10 @@ class SecretHash(msgspec.Struct, frozen=True):
 
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):
-    """One Rocket.Chat server: the apps it may send to, in order of trial, and how it is recognised."""
+    """One Rocket.Chat server: the apps it may send to, in order of trial, and how it is recognised.
+
+    `version` counts its changes in the store.
+    """
 
     id: str
     name: str
@@ -24,3 +27,4 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     allow_from: tuple[str, ...] = ()
     suspended: bool = False
     created_at: float = 0.0
+    version: int = 0

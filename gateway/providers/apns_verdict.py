@@ -6,7 +6,7 @@ Source: Apple, "Handling notification responses from APNs".
 from gateway.model.reason import Reason
 from gateway.model.verdict import Verdict, VerdictKind
 
-_ANSWERS = {
+APPLE_ANSWERS = {
     "Unregistered": (VerdictKind.DEAD, Reason.APNS_UNREGISTERED),
     "ExpiredToken": (VerdictKind.DEAD, Reason.APNS_EXPIRED_TOKEN),
     "BadDeviceToken": (VerdictKind.SUSPECT, Reason.APNS_BAD_DEVICE_TOKEN),
@@ -40,7 +40,9 @@ _ANSWERS = {
     "ServiceUnavailable": (VerdictKind.LATER, Reason.APNS_SERVICE_UNAVAILABLE),
     "Shutdown": (VerdictKind.LATER, Reason.APNS_SHUTDOWN),
 }
-_ANSWERS["BadEnvironmentKeyInToken"] = _ANSWERS["BadEnvironmentKeyIdInToken"]  # Apple documents both spellings
+APPLE_ANSWERS["BadEnvironmentKeyInToken"] = APPLE_ANSWERS[
+    "BadEnvironmentKeyIdInToken"
+]  # Apple documents both spellings
 _MAX_WORDS = 64
 
 
@@ -58,7 +60,7 @@ def apns_verdict(
     """
     if status == 200:
         return Verdict(VerdictKind.ACCEPTED, Reason.DELIVERED, status, provider_id=apns_id)
-    kind, reason = _ANSWERS.get(words) or (_kind_of_unknown(status), Reason.APNS_UNKNOWN_ANSWER)
+    kind, reason = APPLE_ANSWERS.get(words) or (_kind_of_unknown(status), Reason.APNS_UNKNOWN_ANSWER)
     since = timestamp_ms / 1000 if timestamp_ms is not None else None
     return Verdict(kind, reason, status, words[:_MAX_WORDS], apns_id, retry_after, since)
 

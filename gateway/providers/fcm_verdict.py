@@ -28,6 +28,8 @@ _BY_STATUS = {
 }
 """For answers without an FcmError: they speak of the project, the caller or the service, never of the token."""
 
+GOOGLE_ANSWERS = (*_BY_ERROR_CODE.values(), *_BY_STATUS.values())
+
 _WAITS = {Reason.FCM_QUOTA_EXCEEDED: 60.0, Reason.FCM_UNAVAILABLE: 10.0, Reason.FCM_INTERNAL: 10.0}
 """Seconds Google asks for where it sends no Retry-After."""
 

@@ -4,8 +4,8 @@
 | --- | --- |
 | 200 | is done |
 | 406 | deletes the device token |
-| 401, 408, 422 | gives up on this push (408 means it could not even send it) |
-| 429, 503 | sends it again after 1, 2, 4, 8 and 16 minutes |
+| 401, 422 | gives up on this push |
+| 408, 429, 503 | sends it again after 1, 2, 4, 8 and 16 minutes |
 """
 
 import math

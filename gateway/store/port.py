@@ -34,10 +34,11 @@ class Store(Protocol):
         """Read everything, as of one revision."""
         ...
 
-    async def put_app(self, app: App) -> None:
-        """Add an app, or replace the one with its id.
+    async def put_app(self, app: App) -> App:
+        """Add an app of version 0, or replace the one with its id, whose version grows by one; return it so.
 
         Raises:
+            Changed: the one in the store has another version.
             NameTaken: another app has the name.
         """
         ...
@@ -46,10 +47,11 @@ class Store(Protocol):
         """Forget an app and its credentials; one that is not there is no error."""
         ...
 
-    async def put_workspace(self, workspace: Workspace) -> None:
-        """Add a workspace, or replace the one with its id.
+    async def put_workspace(self, workspace: Workspace) -> Workspace:
+        """Add a workspace of version 0, or replace the one with its id, whose version grows by one; return it so.
 
         Raises:
+            Changed: the one in the store has another version.
             NameTaken: another workspace has the name.
         """
         ...

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import msgspec
 
 from gateway.model.app import App
-from gateway.model.errors import NameTaken, StoreError
+from gateway.model.errors import Changed, NameTaken, StoreError
 from gateway.model.workspace import Workspace
 from gateway.store.crypto import Vault
 from gateway.store.port import Contents
@@ -23,8 +24,10 @@ BUSY_SECONDS = 5.0
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
-CREATE TABLE apps (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, document BLOB NOT NULL) STRICT;
-CREATE TABLE workspaces (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, document BLOB NOT NULL) STRICT;
+CREATE TABLE apps
+    (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, document BLOB NOT NULL) STRICT;
+CREATE TABLE workspaces
+    (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, document BLOB NOT NULL) STRICT;
 CREATE TABLE proofs (fingerprint TEXT PRIMARY KEY, at REAL NOT NULL) STRICT;
 INSERT INTO meta VALUES ('revision', 1);
 """
@@ -76,18 +79,21 @@ class SqliteStore:
         """Read everything in one transaction."""
         return await self._run(_load, self.vault)
 
-    async def put_app(self, app: App) -> None:
+    async def put_app(self, app: App) -> App:
         """Add or replace an app; its document is encrypted."""
-        document = self.vault.encrypt(msgspec.json.encode(app))
-        await self._run(_put, "apps", app.id, app.name, document)
+        newer = msgspec.structs.replace(app, version=app.version + 1)
+        await self._run(_put, "apps", newer, self.vault.encrypt(msgspec.json.encode(newer)))
+        return newer
 
     async def remove_app(self, app_id: str) -> None:
         """Forget an app."""
         await self._run(_remove, "apps", app_id)
 
-    async def put_workspace(self, workspace: Workspace) -> None:
+    async def put_workspace(self, workspace: Workspace) -> Workspace:
         """Add or replace a workspace."""
-        await self._run(_put, "workspaces", workspace.id, workspace.name, msgspec.json.encode(workspace))
+        newer = msgspec.structs.replace(workspace, version=workspace.version + 1)
+        await self._run(_put, "workspaces", newer, msgspec.json.encode(newer))
+        return newer
 
     async def remove_workspace(self, workspace_id: str) -> None:
         """Forget a workspace."""
@@ -131,7 +137,7 @@ def _open(path: Path, vault: Callable[[bool], Vault]) -> tuple[sqlite3.Connectio
 
 
 def _prepare(connection: sqlite3.Connection, vault: Vault) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
+    _use_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     with _transaction(connection):
@@ -143,7 +149,23 @@ def _prepare(connection: sqlite3.Connection, vault: Vault) -> None:
     vault.verify(connection.execute("SELECT value FROM meta WHERE key = 'seal'").fetchone()[0])
 
 
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Turn the write-ahead log on; SQLite itself does not wait for another that is just doing the same."""
+    give_up_at = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up_at:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _create(connection: sqlite3.Connection, vault: Vault) -> None:
+    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise StoreError("the file is another program's database; name one of the gateway's own in store.url")
     for statement in _SCHEMA.strip().split(";\n"):
         connection.execute(statement)
     connection.execute("INSERT INTO meta VALUES ('seal', ?)", (vault.seal(),))
@@ -185,22 +207,29 @@ def _load(connection: sqlite3.Connection, vault: Vault) -> Contents:
     )
 
 
-_PUT = {
-    "apps": "INSERT INTO apps VALUES (?, ?, ?) "
-    "ON CONFLICT (id) DO UPDATE SET name = excluded.name, document = excluded.document",
-    "workspaces": "INSERT INTO workspaces VALUES (?, ?, ?) "
-    "ON CONFLICT (id) DO UPDATE SET name = excluded.name, document = excluded.document",
+_INSERT = {
+    "apps": "INSERT INTO apps (id, name, version, document) VALUES (:id, :name, :version, :document)",
+    "workspaces": "INSERT INTO workspaces (id, name, version, document) VALUES (:id, :name, :version, :document)",
+}
+_REPLACE = {
+    "apps": "UPDATE apps SET name = :name, version = :version, document = :document "
+    "WHERE id = :id AND version = :version - 1",
+    "workspaces": "UPDATE workspaces SET name = :name, version = :version, document = :document "
+    "WHERE id = :id AND version = :version - 1",
 }
 _REMOVE = {"apps": "DELETE FROM apps WHERE id = ?", "workspaces": "DELETE FROM workspaces WHERE id = ?"}
 
 
-def _put(connection: sqlite3.Connection, table: str, key: str, name: str, document: bytes) -> None:
+def _put(connection: sqlite3.Connection, table: str, newer: App | Workspace, document: bytes) -> None:
+    row = {"id": newer.id, "name": newer.name, "version": newer.version, "document": document}
+    statement = (_INSERT if newer.version == 1 else _REPLACE)[table]
     try:
         with _transaction(connection):
-            connection.execute(_PUT[table], (key, name, document))
+            if not connection.execute(statement, row).rowcount:
+                raise Changed(f"{newer.name!r} was changed by somebody else at the same moment; try again")
             _advance_revision(connection)
     except sqlite3.IntegrityError:
-        raise NameTaken(f"the name {name!r} is taken; choose another") from None
+        raise NameTaken(f"the name {newer.name!r} is taken; choose another") from None
 
 
 def _remove(connection: sqlite3.Connection, table: str, key: str) -> None:

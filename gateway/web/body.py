@@ -1,9 +1,8 @@
 """A request's body, whole and bounded in size and time."""
 
-import asyncio
-
 from aiohttp import web
 
+from gateway.model.clock import Clock, time_limit
 from gateway.model.outcome import Rejected
 from gateway.model.reason import Reason
 
@@ -14,10 +13,10 @@ the push without a word in the server's log."""
 BODY_SECONDS = 10.0
 
 
-async def read_body(request: web.Request) -> bytes | Rejected:
+async def read_body(request: web.Request, clock: Clock) -> bytes | Rejected:
     """Read the body, or say why it is not taken."""
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with time_limit(clock, BODY_SECONDS):
             return await _read(request)
     except TimeoutError:
         return Rejected(Reason.BODY_TOO_SLOW)

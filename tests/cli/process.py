@@ -47,36 +47,45 @@ async def _start(arguments: tuple[str | Path, ...], folder: Path, env: dict[str,
 
 
 class Served:
-    """A command that goes on until it is told to stop."""
+    """A command that goes on until it is told to stop; all it prints is kept."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
         self.lines: list[str] = []
+        self._more = asyncio.Condition()
+        self._reading = [
+            asyncio.create_task(self._read(stream)) for stream in (process.stdout, process.stderr) if stream
+        ]
 
-    async def line_with(self, pattern: str, stream: str = "stderr") -> re.Match[str]:
-        """Wait for a line of its output."""
-        async with asyncio.timeout(PATIENCE):
-            reader = getattr(self.process, stream)
-            while line := (await reader.readline()).decode():
-                self.lines.append(line)
-                if found := re.search(pattern, line):
-                    return found
-        raise AssertionError(f"no line with {pattern!r} in {self.lines}")
+    async def _read(self, stream: asyncio.StreamReader) -> None:
+        while line := (await stream.readline()).decode():
+            async with self._more:
+                self.lines.append(line.rstrip())
+                self._more.notify_all()
+
+    async def line_with(self, pattern: str, times: int = 1) -> re.Match[str]:
+        """Wait until it has printed `times` lines that match; return the last."""
+        async with asyncio.timeout(PATIENCE), self._more:
+            await self._more.wait_for(lambda: len(self._matches(pattern)) >= times)
+            return self._matches(pattern)[times - 1]
+
+    def _matches(self, pattern: str) -> list[re.Match[str]]:
+        return [found for line in self.lines if (found := re.search(pattern, line))]
 
     async def ended(self) -> int:
         """Wait for its end."""
-        out, err = await asyncio.wait_for(self.process.communicate(), PATIENCE)
-        self.lines += (out + err).decode().splitlines()
-        return self.process.returncode or 0
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(*self._reading)
+            return await self.process.wait()
 
 
 @asynccontextmanager
 async def serving(*arguments: str | Path, folder: Path, env: dict[str, str] | None = None) -> AsyncIterator[Served]:
     """Run a command while the block runs; it is killed at the end if it still lives."""
-    process = await _start(arguments, folder, env or {})
+    served = Served(await _start(arguments, folder, env or {}))
     try:
-        yield Served(process)
+        yield served
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()
+        if served.process.returncode is None:
+            served.process.kill()
+        await served.ended()

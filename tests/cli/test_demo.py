@@ -22,8 +22,8 @@ async def test_once_shows_every_kind_of_push_and_ends_well(tmp_path: Path) -> No
 async def test_it_keeps_running_and_its_curl_line_works(tmp_path: Path) -> None:
     anywhere = ("--listen", "127.0.0.1:0", "--operator-listen", "127.0.0.1:0")
     async with serving("demo", *anywhere, "--data", tmp_path / "data", folder=tmp_path) as demo:
-        operator = (await demo.line_with(r"Operator +(http\S+)", "stdout"))[1]
-        curl = await demo.line_with(r"curl -i -H '(.+): (.+)' -d '(.+)' (http\S+)", "stdout")
+        operator = (await demo.line_with(r"Operator +(http\S+)"))[1]
+        curl = await demo.line_with(r"curl -i -H '(.+): (.+)' -d '(.+)' (http\S+)")
         async with (
             aiohttp.ClientSession() as session,
             session.post(curl[4], data=curl[3], headers={curl[1]: curl[2]}) as pushed,
@@ -43,7 +43,7 @@ async def test_a_second_demo_in_the_same_folder_works_too(tmp_path: Path) -> Non
 
 async def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
     async with serving("demo", "--listen", "127.0.0.1:0", "--operator-listen", "127.0.0.1:0", folder=tmp_path) as demo:
-        port = (await demo.line_with(r"Operator +http://127.0.0.1:(\d+)", "stdout"))[1]
+        port = (await demo.line_with(r"Operator +http://127.0.0.1:(\d+)"))[1]
         ended = await push_gateway("demo", "--listen", f"127.0.0.1:{port}", folder=tmp_path)
     assert ended.code == 2
     assert f"cannot listen on 127.0.0.1:{port}" in ended.err

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from gateway.model.clock import SystemClock
 from gateway.providers.simulator import Simulator
 from tests.anywhere import ANYWHERE
+from tests.clock import ManualClock
 from tests.end_to_end.running import ANDROID, IPHONE, Answer, Running, message, start_gateway
 
 DOCUMENTED = {200, 401, 406, 408, 422, 429, 503}
@@ -94,6 +95,21 @@ async def test_a_body_cut_short_is_counted_and_harms_nobody(gateway: Running) ->
     await reader.read()
     writer.close()
     assert (await gateway.push("gcm", FINE)).status == 200
+
+
+async def test_a_body_that_takes_too_long_is_408(simulator: Simulator, clock: ManualClock) -> None:
+    async with AsyncExitStack() as cleanup:
+        gateway = await start_gateway(simulator, cleanup, clock=clock)
+        await gateway.register()
+        reading = asyncio.create_task(clock.next_timer())
+        reader, writer = await _connect(gateway)
+        writer.write(_head(gateway, f"Content-Length: {len(FINE)}") + FINE[:10])
+        await reading
+        await clock.advance(10)
+        answer = await reader.read()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"body_too_slow" in answer
 
 
 async def test_two_pushes_on_one_connection_are_answered_in_order(gateway: Running) -> None:

@@ -1,4 +1,3 @@
-import asyncio
 import platform
 
 import pytest
@@ -19,9 +18,9 @@ def metrics(clock: ManualClock) -> Metrics:
 Sample = tuple[str, tuple[tuple[str, str], ...]]
 
 
-def scraped(metrics: Metrics) -> dict[Sample, float]:
+async def scraped(metrics: Metrics) -> dict[Sample, float]:
     """Every sample as Prometheus reads it: name and labels to value."""
-    families = text_string_to_metric_families(metrics.render().decode())
+    families = text_string_to_metric_families((await metrics.render()).decode())
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in families
@@ -29,16 +28,16 @@ def scraped(metrics: Metrics) -> dict[Sample, float]:
     }
 
 
-def value(metrics: Metrics, name: str, **labels: str) -> float | None:
-    return scraped(metrics).get((name, tuple(sorted(labels.items()))))
+async def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return (await scraped(metrics)).get((name, tuple(sorted(labels.items()))))
 
 
-def test_the_names_and_labels_are_those_documented(metrics: Metrics) -> None:
+async def test_the_names_and_labels_are_those_documented(metrics: Metrics) -> None:
     metrics.push(Platform.APN, "Chat", Delivered(), 0.1)
     with metrics.provider_request("apns"):
         pass
     metrics.watch(lambda: {"apns": {"open": 1}}, lambda: [("Chat", "apns_certificate", 1.0)])
-    found = {(name, tuple(label for label, _ in labels)) for name, labels in scraped(metrics)}
+    found = {(name, tuple(label for label, _ in labels)) for name, labels in (await scraped(metrics))}
     assert {(name, labels) for name, labels in found if not name.endswith(("_created", "_sum", "_count"))} >= {
         ("push_requests_total", ("app", "outcome", "platform", "reason")),
         ("push_request_seconds_bucket", ("le", "platform")),
@@ -59,65 +58,65 @@ def test_the_names_and_labels_are_those_documented(metrics: Metrics) -> None:
         (TokenDead(Reason.APNS_UNREGISTERED), "token_dead", "apns_unregistered"),
     ],
 )
-def test_every_push_is_counted_by_what_became_of_it(
+async def test_every_push_is_counted_by_what_became_of_it(
     metrics: Metrics, outcome: Outcome, label: str, reason: str
 ) -> None:
     for _ in range(2):
         metrics.push(Platform.GCM, "Chat", outcome, 0.1)
     labels = {"platform": "gcm", "app": "Chat", "outcome": label, "reason": reason}
-    assert value(metrics, "push_requests_total", **labels) == 2
-    assert "hush-hush" not in metrics.render().decode()
+    assert await value(metrics, "push_requests_total", **labels) == 2
+    assert "hush-hush" not in (await metrics.render()).decode()
 
 
-def test_answers_are_timed_by_platform(metrics: Metrics) -> None:
+async def test_answers_are_timed_by_platform(metrics: Metrics) -> None:
     metrics.push(Platform.APN, "Chat", Delivered(), 0.1)
     metrics.push(Platform.APN, "Chat", Delivered(), 0.3)
-    assert value(metrics, "push_request_seconds_count", platform="apn") == 2
-    assert value(metrics, "push_request_seconds_sum", platform="apn") == pytest.approx(0.4)
-    assert value(metrics, "push_request_seconds_bucket", platform="apn", le="0.25") == 1
-    assert value(metrics, "push_request_seconds_count", platform="gcm") is None
+    assert await value(metrics, "push_request_seconds_count", platform="apn") == 2
+    assert await value(metrics, "push_request_seconds_sum", platform="apn") == pytest.approx(0.4)
+    assert await value(metrics, "push_request_seconds_bucket", platform="apn", le="0.25") == 1
+    assert await value(metrics, "push_request_seconds_count", platform="gcm") is None
 
 
-def test_an_attempt_is_in_flight_until_it_ends_and_timed(metrics: Metrics, clock: ManualClock) -> None:
+async def test_an_attempt_is_in_flight_until_it_ends_and_timed(metrics: Metrics, clock: ManualClock) -> None:
     with metrics.provider_request("apns"), metrics.provider_request("apns"), metrics.provider_request("fcm"):
-        assert value(metrics, "push_inflight", provider="apns") == 2
-        assert value(metrics, "push_inflight", provider="fcm") == 1
-        asyncio.run(clock.advance(0.5))
-    assert value(metrics, "push_inflight", provider="apns") == 0
-    assert value(metrics, "push_provider_request_seconds_count", provider="apns") == 2
-    assert value(metrics, "push_provider_request_seconds_sum", provider="apns") == 1.0
+        assert await value(metrics, "push_inflight", provider="apns") == 2
+        assert await value(metrics, "push_inflight", provider="fcm") == 1
+        await clock.advance(0.5)
+    assert await value(metrics, "push_inflight", provider="apns") == 0
+    assert await value(metrics, "push_provider_request_seconds_count", provider="apns") == 2
+    assert await value(metrics, "push_provider_request_seconds_sum", provider="apns") == 1.0
 
 
-def test_an_attempt_that_fails_is_no_longer_in_flight_and_timed(metrics: Metrics, clock: ManualClock) -> None:
+async def test_an_attempt_that_fails_is_no_longer_in_flight_and_timed(metrics: Metrics, clock: ManualClock) -> None:
     with pytest.raises(LookupError), metrics.provider_request("fcm"):
-        asyncio.run(clock.advance(2.0))
+        await clock.advance(2.0)
         raise LookupError
-    assert value(metrics, "push_inflight", provider="fcm") == 0
-    assert value(metrics, "push_provider_request_seconds_sum", provider="fcm") == 2.0
+    assert await value(metrics, "push_inflight", provider="fcm") == 0
+    assert await value(metrics, "push_provider_request_seconds_sum", provider="fcm") == 2.0
 
 
-def test_connections_and_expiries_are_read_at_every_scrape(metrics: Metrics) -> None:
+async def test_connections_and_expiries_are_read_at_every_scrape(metrics: Metrics) -> None:
     connections = {"apns": {"open": 2, "idle": 1}, "fcm": {"open": 0}}
     expiries = [("Chat", "apns_certificate", 1_900_000_000.0)]
     metrics.watch(lambda: connections, lambda: expiries)
-    assert value(metrics, "push_connections", provider="apns", state="open") == 2
-    assert value(metrics, "push_connections", provider="apns", state="idle") == 1
-    assert value(metrics, "push_connections", provider="fcm", state="open") == 0
+    assert await value(metrics, "push_connections", provider="apns", state="open") == 2
+    assert await value(metrics, "push_connections", provider="apns", state="idle") == 1
+    assert await value(metrics, "push_connections", provider="fcm", state="open") == 0
     name = "push_credential_expiry_timestamp_seconds"
-    assert value(metrics, name, app="Chat", kind="apns_certificate") == 1_900_000_000.0
+    assert await value(metrics, name, app="Chat", kind="apns_certificate") == 1_900_000_000.0
     connections["apns"]["open"] = 5
     expiries.clear()
-    assert value(metrics, "push_connections", provider="apns", state="open") == 5
-    assert value(metrics, name, app="Chat", kind="apns_certificate") is None
+    assert await value(metrics, "push_connections", provider="apns", state="open") == 5
+    assert await value(metrics, name, app="Chat", kind="apns_certificate") is None
 
 
-def test_the_build_is_told(metrics: Metrics) -> None:
+async def test_the_build_is_told(metrics: Metrics) -> None:
     labels = {"version": "1.2.3", "python": platform.python_version()}
-    assert value(metrics, "push_gateway_build_info", **labels) == 1
+    assert await value(metrics, "push_gateway_build_info", **labels) == 1
 
 
-def test_two_gateways_in_one_process_count_apart(clock: ManualClock) -> None:
+async def test_two_gateways_in_one_process_count_apart(clock: ManualClock) -> None:
     one, other = (Metrics(clock, "1.2.3") for _ in range(2))
     one.push(Platform.APN, "Chat", Delivered(), 0.1)
-    assert b"Chat" in one.render()
-    assert b"Chat" not in other.render()
+    assert b"Chat" in await one.render()
+    assert b"Chat" not in await other.render()

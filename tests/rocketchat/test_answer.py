@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from gateway.model.explanation import explain
 from gateway.model.outcome import Delivered, Later, Outcome, Rejected, TokenDead, Unauthorized
 from gateway.model.reason import Reason
 from gateway.rocketchat.answer import answer
@@ -35,8 +36,8 @@ def test_an_error_says_what_happened_and_what_to_do() -> None:
     body = json.loads(answer(Rejected(Reason.UNKNOWN_TOPIC, "com.example"), "request-1").body)
     assert body.keys() == {"status", "code", "error", "requestId"}
     assert (body["status"], body["code"], body["requestId"]) == (422, "unknown_topic", "request-1")
-    assert Reason.UNKNOWN_TOPIC.meaning in body["error"]
-    assert Reason.UNKNOWN_TOPIC.remedy in body["error"]
+    assert explain(Reason.UNKNOWN_TOPIC).meaning in body["error"]
+    assert explain(Reason.UNKNOWN_TOPIC).remedy in body["error"]
     assert "com.example" in body["error"]
 
 
@@ -45,7 +46,8 @@ def test_later_says_when(asked: float | None, written: str) -> None:
     assert answer(Later(Reason.APNS_SHUTDOWN, retry_after=asked), "x").headers["Retry-After"] == written
 
 
-def test_every_reason_says_what_it_means() -> None:
+def test_every_reason_says_what_it_means_and_what_to_do() -> None:
     for reason in Reason:
-        assert reason.meaning.endswith((".", "!")) or reason.meaning.endswith('"'), reason
-        assert reason is Reason.DELIVERED or reason.remedy, reason
+        meaning, remedy = explain(reason)
+        assert meaning.endswith((".", '"')), reason
+        assert remedy.endswith((".", "?", "<secret>", "`", "nesting.")) or reason is Reason.DELIVERED, reason

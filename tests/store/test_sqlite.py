@@ -164,6 +164,13 @@ async def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
         await SqliteStore.open(tmp_path, keys(Vault(KEYS, "lookup")))
 
 
+async def test_a_log_that_cannot_be_opened_beside_the_file_is_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.db"
+    await to_thread((tmp_path / "gateway.db-wal").mkdir)
+    with pytest.raises(StoreError, match=f"cannot open the store {path}: "):
+        await SqliteStore.open(path, keys(Vault(KEYS, "lookup")))
+
+
 async def test_an_empty_file_is_a_new_store(tmp_path: Path) -> None:
     path = tmp_path / "gateway.db"
     await to_thread(path.touch)
@@ -172,7 +179,8 @@ async def test_an_empty_file_is_a_new_store(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_gateways_that_start_at_once_share_one_new_store(tmp_path: Path) -> None:
+@pytest.mark.parametrize("attempt", range(20))
+async def test_gateways_that_start_at_once_share_one_new_store(tmp_path: Path, attempt: int) -> None:
     path = tmp_path / "gateway.db"
     stores = await asyncio.gather(*(open_beside_keys(path) for _ in range(8)))
     await stores[0].put_app(APP)

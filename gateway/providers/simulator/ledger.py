@@ -1,5 +1,6 @@
 """What the simulated services received."""
 
+import asyncio
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
@@ -47,10 +48,21 @@ class Ledger:
 
     def __init__(self) -> None:
         self._entries: deque[Received] = deque(maxlen=_KEPT)
+        self._waiters: list[asyncio.Future[Received]] = []
 
     def add(self, entry: Received) -> None:
         """Note one more; the oldest gives way."""
         self._entries.append(entry)
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(entry)
+        self._waiters.clear()
+
+    async def next(self) -> Received:
+        """Wait for the next push."""
+        waiter: asyncio.Future[Received] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        return await waiter
 
     def entries(self) -> list[Received]:
         """All of them, oldest first."""

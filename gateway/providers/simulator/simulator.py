@@ -99,6 +99,10 @@ class Simulator:
         """The pushes received, also refused ones, in order of arrival."""
         return self._ledger.entries()
 
+    async def next_received(self) -> Received:
+        """Wait for the next push to arrive; its answer may still be held back."""
+        return await self._ledger.next()
+
     def clear(self) -> None:
         """Forget what was received."""
         self._ledger.clear()

@@ -1,0 +1,111 @@
+"""What each reason code means, and what an administrator does about it."""
+
+from typing import NamedTuple
+
+from gateway.model.provider_explanations import OF_APPLE, OF_GOOGLE
+from gateway.model.reason import Reason
+
+
+class Explanation(NamedTuple):
+    """What happened, and the way out; "" where there is nothing to do."""
+
+    meaning: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.meaning} {self.remedy}".strip()
+
+
+def explain(reason: Reason) -> Explanation:
+    """Explain a reason code in two sentences."""
+    return _ALL[reason]
+
+
+_OWN = {
+    Reason.DELIVERED: (
+        "Apple or Google took the push.",
+        "",
+    ),
+    Reason.SECRET_MISSING: (
+        "The URL names no workspace.",
+        "Set Push_gateway to the URL that `push-gateway workspace add` printed: https://<gateway>/w/<secret>",
+    ),
+    Reason.WORKSPACE_UNKNOWN: (
+        "No workspace has this secret.",
+        "Run `push-gateway workspace rotate NAME` and set Push_gateway to the URL it prints.",
+    ),
+    Reason.WORKSPACE_SUSPENDED: (
+        "This workspace is suspended.",
+        "The gateway's operator lifts it with `push-gateway workspace resume NAME`.",
+    ),
+    Reason.ADDRESS_NOT_ALLOWED: (
+        "The request comes from an address outside the workspace's --allow-from.",
+        "Add the server's address to --allow-from, or the reverse proxy's to `trusted_proxies`.",
+    ),
+    Reason.UNIQUE_ID_MISMATCH: (
+        "The request's uniqueId is not the one this workspace is pinned to.",
+        "Pin the server's own uniqueId with `push-gateway workspace update NAME --unique-id ID`.",
+    ),
+    Reason.UNIQUE_ID_MISSING: (
+        'The request has no options.uniqueId: "Server notifications are misconfigured!"',
+        "Rocket.Chat 0.74.3 or newer is required, and the workspace must be registered: check at <server>/admin/cloud.",
+    ),
+    Reason.INVALID_JSON: (
+        "The body is not plain JSON.",
+        'A push is {"token": "...", "options": {...}}: UTF-8, no NaN, no duplicate keys, no deep nesting.',
+    ),
+    Reason.INVALID_REQUEST: (
+        "A field of the body is missing or of the wrong type.",
+        "The text of the answer names the field.",
+    ),
+    Reason.TOKEN_MALFORMED: (
+        "The device token is empty, too long, or has characters that neither Apple nor Google uses.",
+        "Remove the token on the server; the app registers a new one when it is opened.",
+    ),
+    Reason.BODY_TOO_LARGE: (
+        "The body is larger than 128 KiB.",
+        "Look for what makes the notification so large; Apple and Google take 4 KiB.",
+    ),
+    Reason.BODY_TOO_SLOW: (
+        "The body did not arrive within 10 seconds.",
+        "Look at the network between the server and the gateway.",
+    ),
+    Reason.TOPIC_MISSING: (
+        "An apn request must name the app in options.topic.",
+        "Rocket.Chat takes it from the app's registration; register the app's token with its bundle id.",
+    ),
+    Reason.UNKNOWN_TOPIC: (
+        "No app of this workspace has this topic.",
+        "Add it with `push-gateway app update NAME --apns-topic TOPIC`, or allow the workspace the app.",
+    ),
+    Reason.NO_APP_FOR_PLATFORM: (
+        "No app of this workspace has credentials for this platform.",
+        "Add them with `push-gateway app update NAME --fcm-service-account FILE`.",
+    ),
+    Reason.PAYLOAD_TOO_LARGE: (
+        "The push cannot be made to fit: Apple and Google take 4096 bytes, Apple 5120 for VoIP.",
+        "Shorten what the server puts into `payload`.",
+    ),
+    Reason.VOIP_EXPIRED: (
+        "The call's 60 seconds are over; a late ring would be a phantom call.",
+        "Look at the server's clock and at the way between server and gateway.",
+    ),
+    Reason.STARTING: (
+        "The gateway is starting and does not know its workspaces yet.",
+        "It comes by itself; if not, /readyz says what is missing.",
+    ),
+    Reason.STORE_UNAVAILABLE: (
+        "The gateway's store does not answer, so it cannot tell whether it knows this workspace or topic.",
+        "It comes by itself; if not, the gateway's log and /readyz say what is wrong with the store.",
+    ),
+    Reason.BODY_UNREADABLE: (
+        "The body was cut short, or is not compressed the way its headers say.",
+        "Look at the network and the proxies between the server and the gateway.",
+    ),
+    Reason.INTERNAL_ERROR: (
+        "The gateway failed on this push.",
+        "The gateway's log has the request id and where it failed; please report it.",
+    ),
+}
+
+_ALL = {reason: Explanation(*words) for reason, words in (_OWN | OF_APPLE | OF_GOOGLE).items()}

@@ -1,0 +1,184 @@
+"""Pushes a second through the push door, beside what aiohttp itself can do.
+
+    python -m tests.bench.push_door [--rounds N] [--seconds S] [--clients N]
+
+Each side runs in a process of its own: the simulator, the gateway, the bare handlers. The client is this process. All
+over loopback, keep-alive, one worker, in turn, several rounds; medians and ratios of the same run.
+"""
+
+import argparse
+import asyncio
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import aiohttp
+import msgspec
+
+from gateway.cli.output import print_table
+from tests.end_to_end.running import ANDROID, IPHONE, message
+
+PORTS = {
+    "apns": 18443,
+    "sandbox": 18444,
+    "fcm": 18445,
+    "control": 18446,
+    "public": 18080,
+    "operator": 18081,
+    "bare": 18090,
+}
+
+
+class Side(msgspec.Struct):
+    """One thing measured."""
+
+    name: str
+    url: str
+    body: bytes
+    pid: int
+    rates: list[float] = []
+    cpu: list[float] = []
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--clients", type=int, default=100)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as sides:
+        for _ in range(given.rounds):
+            for side in sides:
+                asyncio.run(measure(side, given.seconds, given.clients))
+    report(sides)
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[list[Side]]:
+    """Start everything; stop it at the end."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        processes.append(process)
+        return process
+
+    listen = [
+        f"--{door}-listen=127.0.0.1:{PORTS[name]}"
+        for door, name in (("apns", "apns"), ("apns-sandbox", "sandbox"), ("fcm", "fcm"), ("control", "control"))
+    ]
+    try:
+        start("-m", "gateway", "simulate", *listen, "--data", str(folder))
+        wait_for(PORTS["control"])
+        config = ("-m", "gateway", "--config", str(folder / "gateway.toml"))
+        secret = register(config, folder)
+        gateway = start(
+            *config,
+            "serve",
+            f"--listen=127.0.0.1:{PORTS['public']}",
+            f"--operator-listen=127.0.0.1:{PORTS['operator']}",
+        )
+        bare = start("-m", "tests.bench.bare_handler", str(PORTS["bare"]))
+        for port in (PORTS["operator"], PORTS["bare"]):
+            wait_for(port)
+        yield sides_of(secret, gateway.pid, bare.pid)
+    finally:
+        for process in reversed(processes):
+            process.kill()
+            process.wait()
+
+
+def sides_of(secret: str, gateway: int, bare: int) -> list[Side]:
+    apple, google = (msgspec.json.encode(message(token)) for token in (IPHONE, ANDROID))
+    door = f"http://127.0.0.1:{PORTS['public']}/w/{secret}/push"
+    return [
+        Side("bare aiohttp handler that parses JSON", f"http://127.0.0.1:{PORTS['bare']}/", apple, bare),
+        Side(
+            "gateway, refused at the door (401)",
+            f"http://127.0.0.1:{PORTS['public']}/w/no/push/apn/send",
+            apple,
+            gateway,
+        ),
+        Side("gateway to APNs", f"{door}/apn/send", apple, gateway),
+        Side("gateway to FCM", f"{door}/gcm/send", google, gateway),
+    ]
+
+
+def register(config: tuple[str, ...], folder: Path) -> str:
+    """Add the app and the workspace by the command line."""
+    key = (
+        "--apns-key",
+        str(folder / "AuthKey_SIMKEY0001.p8"),
+        "--apns-key-id",
+        "SIMKEY0001",
+        "--apns-team-id",
+        "SIMTEAM001",
+    )
+    fcm = ("--apns-topic", "chat.rocket.ios", "--fcm-service-account", str(folder / "service-account.json"))
+    subprocess.run([sys.executable, *config, "app", "add", "app", *key, *fcm], check=True, capture_output=True)
+    added = subprocess.run(
+        [sys.executable, *config, "workspace", "add", "w", "--app", "app", "--json"], check=True, capture_output=True
+    )
+    return str(json.loads(added.stdout)["secret"])
+
+
+def wait_for(port: int) -> None:
+    """Wait until somebody listens."""
+    for _ in range(600):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"nobody listens on {port}")
+
+
+async def measure(side: Side, seconds: float, clients: int) -> None:
+    """Push for `seconds` and note the rate, and the CPU of the measured process."""
+    connector = aiohttp.TCPConnector(limit=clients)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        end = time.perf_counter() + seconds
+        cpu, started = cpu_seconds(side.pid), time.perf_counter()
+        done = sum(await asyncio.gather(*(client(session, side, end) for _ in range(clients))))
+        side.rates.append(done / (time.perf_counter() - started))
+        side.cpu.append((cpu_seconds(side.pid) - cpu) / done * 1e6)
+
+
+async def client(session: aiohttp.ClientSession, side: Side, end: float) -> int:
+    done = 0
+    while time.perf_counter() < end:
+        async with session.post(side.url, data=side.body, headers={"Content-Type": "application/json"}) as answer:
+            await answer.read()
+        done += 1
+    return done
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def report(sides: list[Side]) -> None:
+    base = statistics.median(sides[0].cpu)
+    rows = [
+        (
+            side.name,
+            f"{statistics.median(side.rates):,.0f}",
+            f"{statistics.median(side.cpu):,.0f}",
+            f"{base / statistics.median(side.cpu):.0%}",
+        )
+        for side in sides
+    ]
+    print_table(("", "requests/s", "CPU µs a request", "of the bare handler, by CPU"), rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""The reference pages that are made from the code: `python -m tests.documents` writes them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway.delivery.guard import judge
+from gateway.model.explanation import explain
+from gateway.model.outcome import Delivered, Later, Outcome, Rejected, TokenDead, Unauthorized
+from gateway.model.reason import Reason
+from gateway.model.verdict import Verdict, VerdictKind
+from gateway.providers.apns_verdict import APPLE_ANSWERS
+from gateway.providers.fcm_verdict import GOOGLE_ANSWERS
+from gateway.rocketchat.answer import status_of
+
+ROOT = Path(__file__).parent.parent
+REASON_CODES = ROOT / "docs" / "reference" / "reason-codes.md"
+
+_AT_THE_DOOR = {
+    Unauthorized: (
+        "SECRET_MISSING",
+        "WORKSPACE_UNKNOWN",
+        "WORKSPACE_SUSPENDED",
+        "ADDRESS_NOT_ALLOWED",
+        "UNIQUE_ID_MISMATCH",
+    ),
+    Later: ("STARTING", "STORE_UNAVAILABLE", "INTERNAL_ERROR"),
+}
+_NO_ANSWER = {
+    Reason.APNS_UNREACHABLE: VerdictKind.LATER,
+    Reason.APNS_UNANSWERED: VerdictKind.LATER,
+    Reason.FCM_UNREACHABLE: VerdictKind.LATER,
+    Reason.FCM_UNANSWERED: VerdictKind.LATER,
+    Reason.FCM_OAUTH_REFUSED: VerdictKind.CREDENTIALS_REFUSED,
+    Reason.FCM_OAUTH_UNAVAILABLE: VerdictKind.LATER,
+    Reason.FCM_INVALID_TOKEN: VerdictKind.SUSPECT,
+}
+
+
+def outcome_of(reason: Reason) -> Outcome:
+    """Say which outcome a reason code comes with."""
+    if reason is Reason.DELIVERED:
+        return Delivered()
+    kinds = {said: kind for kind, said in (*APPLE_ANSWERS.values(), *GOOGLE_ANSWERS)} | _NO_ANSWER
+    if reason in kinds:
+        outcome = judge(Verdict(kinds[reason], reason), proven=True)
+        return outcome if isinstance(outcome, TokenDead | Later) else Rejected(reason)
+    for kind, reasons in _AT_THE_DOOR.items():
+        if reason in reasons:
+            return kind(reason)
+    return Rejected(reason)
+
+
+def reason_codes() -> str:
+    """Write the page of all reason codes."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield "# Reason codes"
+    yield ""
+    yield "Every push ends in one of these. The same word stands in the answer (`code`, `Gateway-Outcome`), in the log"
+    yield "line (`reason`) and in the metric (`push_requests_total{reason=...}`)."
+    yield ""
+    yield "| code | answered | what happened | what to do |"
+    yield "| --- | --- | --- | --- |"
+    for reason in Reason:
+        meaning, remedy = explain(reason)
+        status = "422, 503" if reason.value.endswith("unknown_answer") else status_of(outcome_of(reason))
+        yield f"| `{reason.value}` | {status} | {_cell(meaning)} | {_cell(remedy)} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+if __name__ == "__main__":
+    REASON_CODES.write_text(reason_codes())
