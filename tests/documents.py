@@ -17,13 +17,13 @@ REASON_CODES = ROOT / "docs" / "reference" / "reason-codes.md"
 
 _AT_THE_DOOR = {
     Unauthorized: (
-        "SECRET_MISSING",
-        "WORKSPACE_UNKNOWN",
-        "WORKSPACE_SUSPENDED",
-        "ADDRESS_NOT_ALLOWED",
-        "UNIQUE_ID_MISMATCH",
+        Reason.SECRET_MISSING,
+        Reason.WORKSPACE_UNKNOWN,
+        Reason.WORKSPACE_SUSPENDED,
+        Reason.ADDRESS_NOT_ALLOWED,
+        Reason.UNIQUE_ID_MISMATCH,
     ),
-    Later: ("STARTING", "STORE_UNAVAILABLE", "INTERNAL_ERROR"),
+    Later: (Reason.STARTING, Reason.STORE_UNAVAILABLE, Reason.INTERNAL_ERROR),
 }
 _NO_ANSWER = {
     Reason.APNS_UNREACHABLE: VerdictKind.LATER,

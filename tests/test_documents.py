@@ -23,6 +23,14 @@ def test_every_reason_code_is_explained_once() -> None:
     assert sorted(codes) == sorted(reason.value for reason in Reason)
 
 
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("secret_missing", 401), ("apns_unregistered", 406), ("unknown_topic", 422), ("body_too_slow", 408)],
+)
+def test_the_page_gives_the_status(code: str, status: int) -> None:
+    assert f"| `{code}` | {status} |" in REASON_CODES.read_text()
+
+
 def settings() -> list[tuple[str, str]]:
     found = []
     for section in msgspec.structs.fields(Settings):
