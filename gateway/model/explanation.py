@@ -12,9 +12,6 @@ class Explanation(NamedTuple):
     meaning: str
     remedy: str
 
-    def __str__(self) -> str:
-        return f"{self.meaning} {self.remedy}".strip()
-
 
 def explain(reason: Reason) -> Explanation:
     """Explain a reason code in two sentences."""
@@ -56,7 +53,7 @@ _OWN = {
     ),
     Reason.INVALID_REQUEST: (
         "A field of the body is missing or of the wrong type.",
-        "The text of the answer names the field.",
+        'A push is {"token": "...", "options": {"uniqueId": "...", ...}}.',
     ),
     Reason.TOKEN_MALFORMED: (
         "The device token is empty, too long, or has characters that neither Apple nor Google uses.",

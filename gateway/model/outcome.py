@@ -26,8 +26,8 @@ class Outcome(msgspec.Struct, frozen=True):
     @property
     def text(self) -> str:
         """One line for the sender's administrator."""
-        explanation = str(explain(self.reason))
-        return f"{explanation} ({self.detail})" if self.detail else explanation
+        meaning, remedy = explain(self.reason)
+        return f"{meaning.rstrip('.')}: {self.detail}. {remedy}" if self.detail else f"{meaning} {remedy}".strip()
 
 
 class Delivered(Outcome, frozen=True):

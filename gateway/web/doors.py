@@ -43,12 +43,13 @@ def _door(readiness: Readiness, templates: dict[str, str]) -> web.Application:
     app.router.add_get("/readyz", readyz(readiness))
     set_up_pages(app, templates)
 
-    async def close_while_draining(_request: web.Request, response: web.StreamResponse) -> None:
+    async def finish(_request: web.Request, response: web.StreamResponse) -> None:
+        response.headers[hdrs.SERVER] = "push-gateway"
         if readiness.draining:
             response.force_close()
             response.headers[hdrs.CONNECTION] = "close"
 
-    app.on_response_prepare.append(close_while_draining)
+    app.on_response_prepare.append(finish)
     return app
 
 
