@@ -111,7 +111,7 @@ async def _open_providers(settings: ProvidersSettings, clock: Clock) -> AsyncIte
 def _connections(providers: Providers) -> Connections:
     return {
         provider: {
-            "open": sum(pool.open for pool in pools),
+            "busy": sum(pool.open - pool.idle for pool in pools),
             "connecting": sum(pool.connecting for pool in pools),
             "idle": sum(pool.idle for pool in pools),
         }

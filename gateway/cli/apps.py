@@ -13,14 +13,8 @@ from gateway.cli.options import FILE
 from gateway.cli.output import json_option, print_facts, print_json, print_table
 from gateway.cli.registering import with_registry
 from gateway.model.app import ApnsCredentials, ApnsEnvironment, App, FcmCredentials
-from gateway.providers.key_files import (
-    KeyFile,
-    read_apns_certificate,
-    read_apns_key,
-    read_fcm_service_account,
-    with_environment,
-    with_topics,
-)
+from gateway.providers.credentials import with_environment, with_topics
+from gateway.providers.key_files import KeyFile, read_apns_certificate, read_apns_key, read_fcm_service_account
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -8,7 +8,7 @@ from gateway.model.address import Network
 from gateway.model.app import ApnsEnvironment, App
 from gateway.model.notification import Notification, Platform
 from gateway.model.workspace import Workspace
-from gateway.providers.key_files import with_environment
+from gateway.providers.credentials import with_environment
 from gateway.providers.providers import Credentials
 from gateway.store.port import Contents
 

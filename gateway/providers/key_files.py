@@ -3,7 +3,6 @@
 A wrong file is refused with what it is and what was wanted: most gateways that "send nothing" hold the wrong one.
 """
 
-import hashlib
 import re
 
 import msgspec
@@ -21,10 +20,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from gateway.model.app import ApnsCredentials, ApnsEnvironment, FcmCredentials
 from gateway.model.errors import CredentialsError
+from gateway.providers.credentials import checked_topics, sealed
 
 _PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey
 _APPLE_ID = re.compile(r"[A-Z0-9]{10}")
-_TOPIC = re.compile(r"[A-Za-z0-9.-]{1,200}")
 
 
 class KeyFile(msgspec.Struct, frozen=True):
@@ -88,9 +87,9 @@ def read_apns_key(
     _check_apple_id("--apns-team-id", team_id)
     if not topics:
         raise CredentialsError("a key needs --apns-topic with the app's bundle id, such as com.example.chat")
-    return _sealed(
+    return sealed(
         ApnsCredentials(
-            topics=_checked_topics(topics), environment=environment, key=_pem(key), key_id=key_id, team_id=team_id
+            topics=checked_topics(topics), environment=environment, key=_pem(key), key_id=key_id, team_id=team_id
         )
     )
 
@@ -118,9 +117,9 @@ def read_apns_certificate(
     topics = topics or _topics_of(certificate)
     if not topics:
         raise CredentialsError(f"{file.name} names no topic; give the app's bundle id with --apns-topic")
-    return _sealed(
+    return sealed(
         ApnsCredentials(
-            topics=_checked_topics(topics),
+            topics=checked_topics(topics),
             environment=environment,
             certificate=certificate.public_bytes(Encoding.PEM).decode(),
             certificate_key=_pem(key),
@@ -149,7 +148,7 @@ def read_fcm_service_account(file: KeyFile) -> FcmCredentials:
     credentials = FcmCredentials(
         project_id=account.project_id, client_email=account.client_email, service_account=file.content.decode()
     )
-    return msgspec.structs.replace(credentials, fingerprint=_fingerprint(credentials))
+    return sealed(credentials)
 
 
 class _ServiceAccount(msgspec.Struct):
@@ -159,24 +158,8 @@ class _ServiceAccount(msgspec.Struct):
     client_email: str
     token_uri: str
 
-
-def with_environment(credentials: ApnsCredentials, environment: ApnsEnvironment) -> ApnsCredentials:
-    """Return the same credentials for another of Apple's environments."""
-    return _sealed(msgspec.structs.replace(credentials, environment=environment))
-
-
-def with_topics(credentials: ApnsCredentials, topics: tuple[str, ...]) -> ApnsCredentials:
-    """Return the same credentials for other topics."""
-    return _sealed(msgspec.structs.replace(credentials, topics=_checked_topics(topics)))
-
-
-def _sealed(credentials: ApnsCredentials) -> ApnsCredentials:
-    return msgspec.structs.replace(credentials, fingerprint=_fingerprint(credentials))
-
-
-def _fingerprint(credentials: ApnsCredentials | FcmCredentials) -> str:
-    bare = msgspec.structs.replace(credentials, fingerprint="")
-    return hashlib.sha256(msgspec.json.encode(bare)).hexdigest()[:32]
+    def __repr__(self) -> str:
+        return f"_ServiceAccount({self.project_id!r})"
 
 
 def _private_key(file: KeyFile, wanted: str) -> _PrivateKey:
@@ -232,13 +215,6 @@ def _topics_of(certificate: x509.Certificate) -> tuple[str, ...]:
     """Apple writes the topic into the subject's UID."""
     names = certificate.subject.get_attributes_for_oid(x509.NameOID.USER_ID)
     return tuple(str(name.value).removesuffix(".voip") for name in names)
-
-
-def _checked_topics(topics: tuple[str, ...]) -> tuple[str, ...]:
-    for topic in topics:
-        if not _TOPIC.fullmatch(topic):
-            raise CredentialsError(f"--apns-topic {topic!r} is not a bundle id such as com.example.chat")
-    return tuple(dict.fromkeys(topic.removesuffix(".voip") for topic in topics))
 
 
 def _check_apple_id(option: str, value: str) -> None:

@@ -33,6 +33,9 @@ class _Grant(msgspec.Struct):
     access_token: str
     expires_in: float
 
+    def __repr__(self) -> str:
+        return f"_Grant(expires_in={self.expires_in})"
+
 
 class _Refusal(msgspec.Struct):
     error: str = ""

@@ -49,10 +49,16 @@ class _Options(msgspec.Struct, frozen=True, rename="camel"):
     apn: _Apn | None = None
     gcm: _Gcm | None = None
 
+    def __repr__(self) -> str:
+        return "_Options(***)"
+
 
 class _Body(msgspec.Struct, frozen=True):
     token: str
     options: _Options
+
+    def __repr__(self) -> str:
+        return "_Body(***)"
 
 
 class _PayloadFacts(msgspec.Struct, frozen=True, rename="camel"):

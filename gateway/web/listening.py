@@ -19,7 +19,12 @@ IDLE_SECONDS = 3600.0
 NEWCOMER_SECONDS = 1.0
 """How long a connection just taken in gets to say what it wants when the door closes."""
 _TURN = 0.01
-_PROTOCOL_OPTIONS: dict[str, Any] = {"access_log": None, "keepalive_timeout": IDLE_SECONDS}
+_PROTOCOL_OPTIONS: dict[str, Any] = {
+    "access_log": None,
+    "keepalive_timeout": IDLE_SECONDS,
+    "max_line_size": 16_384,
+    "max_field_size": 32_768,  # the bearer of Rocket.Chat Cloud is long, and a 400 would be sent again five times
+}
 
 
 def bind(address: HostPort) -> socket.socket:

@@ -54,7 +54,7 @@ async def test_metrics_count_and_time_every_push(gateway: Running) -> None:
         'push_request_seconds_count{platform="gcm"} 2.0',
         'push_provider_request_seconds_count{provider="apns"} 1.0',
         'push_inflight{provider="apns"} 0.0',
-        'push_connections{provider="apns",state="open"} 1.0',
+        'push_connections{provider="apns",state="idle"} 1.0',
     ):
         assert line in text
     assert re.search(r'push_gateway_build_info\{.*version="\d', text)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.providers.key_files import with_topics
+from gateway.providers.credentials import with_topics
 from gateway.providers.simulator import Rule
 from tests.end_to_end.running import ANDROID, IPHONE, PUSHKIT, Running, credentials, message
 

@@ -22,14 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from gateway.model.app import ApnsCredentials, ApnsEnvironment, FcmCredentials
 from gateway.model.errors import CredentialsError
-from gateway.providers.key_files import (
-    KeyFile,
-    read_apns_certificate,
-    read_apns_key,
-    read_fcm_service_account,
-    with_environment,
-    with_topics,
-)
+from gateway.providers.credentials import with_environment, with_topics
+from gateway.providers.key_files import KeyFile, read_apns_certificate, read_apns_key, read_fcm_service_account
 
 NOW = datetime(2027, 1, 15, tzinfo=UTC)
 DAY = timedelta(days=1)

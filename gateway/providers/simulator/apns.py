@@ -16,7 +16,7 @@ from gateway.providers.simulator.apns_checks import (
 )
 from gateway.providers.simulator.apns_reasons import STATUS_OF, Refused, usual_reason
 from gateway.providers.simulator.apple_certificate import AppleCertificate
-from gateway.providers.simulator.h2_connection import Answer, Connection, Request
+from gateway.providers.simulator.exchange import Answer, Request, Sender
 from gateway.providers.simulator.json_body import read_object
 from gateway.providers.simulator.ledger import Ledger, Received, shown_headers
 from gateway.providers.simulator.provider_tokens import ProviderTokens
@@ -73,7 +73,7 @@ class ApnsDoor:
             request.connection.allow_streams(STREAMS)
         return _answer(status, reason, apns_id, rule, now)
 
-    def _certificate(self, connection: Connection) -> AppleCertificate | None:
+    def _certificate(self, connection: Sender) -> AppleCertificate | None:
         der = connection.peer_certificate
         if der is None:
             return None

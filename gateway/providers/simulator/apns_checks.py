@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from gateway.providers.simulator.apns_reasons import Refused
-from gateway.providers.simulator.h2_connection import Headers
+from gateway.providers.simulator.exchange import Headers
 from gateway.providers.simulator.json_body import read_object
 
 MAX_PAYLOAD = 4096

@@ -6,6 +6,7 @@ import secrets
 import msgspec
 
 from gateway.model.clock import Clock
+from gateway.providers.simulator.exchange import Answer, Request
 from gateway.providers.simulator.fcm_errors import (
     KINDS,
     FcmRefused,
@@ -14,7 +15,6 @@ from gateway.providers.simulator.fcm_errors import (
     usual_reason,
 )
 from gateway.providers.simulator.fcm_schema import check_send_request
-from gateway.providers.simulator.h2_connection import Answer, Request
 from gateway.providers.simulator.json_body import read_object
 from gateway.providers.simulator.ledger import Ledger, Received, shown_headers
 from gateway.providers.simulator.oauth import OAuth

@@ -1,7 +1,7 @@
 """One client's HTTP/2 connection, seen from the server, on the `h2` package. Knows nothing of push."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -22,46 +22,10 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
+from gateway.providers.simulator.exchange import Answer, Request, Service
+
 _CONNECTION_WINDOW = 1 << 20
 _UNLIMITED = (1 << 31) - 1
-
-Headers = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request that has arrived whole; path, headers and body may hold secrets and stay out of the repr."""
-
-    connection: "Connection" = field(repr=False)
-    method: str
-    path: str = field(repr=False)
-    headers: Headers = field(repr=False)
-    body: bytes = field(repr=False)
-    oversized: bool = False
-    """The body was longer than the service's limit; `body` is its beginning."""
-
-    def header(self, name: str) -> str | None:
-        """The first header of that (lower-case) name."""
-        return next((value for key, value in self.headers if key == name), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a handler says."""
-
-    status: int
-    headers: Headers = ()
-    body: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True)
-class Service:
-    """What is served on a door's connections."""
-
-    handler: Callable[[Request], Awaitable[Answer]]
-    body_limit: int
-    first_stream_limit: Callable[[bytes | None], int]
-    """Streams a new connection may open, given the client's certificate (DER) if it has shown one."""
 
 
 @dataclass(slots=True)

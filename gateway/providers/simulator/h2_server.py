@@ -4,7 +4,8 @@ import asyncio
 import socket
 import ssl
 
-from gateway.providers.simulator.h2_connection import Connection, Service
+from gateway.providers.simulator.exchange import Service
+from gateway.providers.simulator.h2_connection import Connection
 
 _GOODBYE_SECONDS = 1.0
 

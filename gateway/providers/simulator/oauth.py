@@ -10,7 +10,7 @@ import jwt
 import msgspec
 
 from gateway.model.clock import Clock
-from gateway.providers.simulator.h2_connection import Answer, Request
+from gateway.providers.simulator.exchange import Answer, Request
 from gateway.providers.simulator.identity import ServiceAccount
 from gateway.providers.simulator.signed_claims import read_claims
 

@@ -28,7 +28,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """Pushes of this service only."""
     environment: Environment | None = None
     """APNs pushes to this one of Apple's hosts only."""
-    token_prefix: str = ""
+    token_prefix: str | None = None
     """Pushes to device tokens that begin so only (as sent, upper and lower case apart)."""
     status: Annotated[int, msgspec.Meta(ge=200, le=599)] | None = None
     """The HTTP status to answer; 200 accepts without any check. None: the normal answer, after the delay."""
@@ -36,7 +36,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """Apple's reason or Google's error code; None: the usual one of the status."""
     timestamp: Annotated[int, msgspec.Meta(ge=0)] | None = None
     """On Apple's 410, since when the token is dead (UNIX milliseconds); None: now."""
-    delay_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] = 0
+    delay_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] | None = None
     """Milliseconds to wait before the answer."""
     retry_after: Annotated[int, msgspec.Meta(ge=0)] | None = None
     """Seconds to say in a Retry-After header."""
@@ -101,7 +101,7 @@ class _Standing:
             self.left != 0
             and rule.platform in (None, platform)
             and rule.environment in (None, environment)
-            and token.startswith(rule.token_prefix)
+            and token.startswith(rule.token_prefix or "")
         )
 
 

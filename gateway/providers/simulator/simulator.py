@@ -12,7 +12,7 @@ import structlog
 from gateway.model.clock import Clock
 from gateway.providers.simulator import apns, fcm
 from gateway.providers.simulator.control import ControlDoor
-from gateway.providers.simulator.h2_connection import Service
+from gateway.providers.simulator.exchange import Service
 from gateway.providers.simulator.h2_server import H2Server, server_tls
 from gateway.providers.simulator.identity import (
     APNS_KEY_ID,

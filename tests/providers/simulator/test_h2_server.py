@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.providers.simulator.h2_connection import Answer, Request, Service
+from gateway.providers.simulator.exchange import Answer, Request, Service
 from gateway.providers.simulator.h2_server import H2Server, server_tls
 from gateway.providers.simulator.listen import bind_doors, url_of
 from tests.providers.simulator.conftest import ANY_PORT
