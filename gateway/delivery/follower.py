@@ -91,7 +91,7 @@ class Follower:
         broken = [route.app for route in snapshot.routes() if not await self._prepare(route)]
         self._proofs.learn(snapshot.proven)
         self.broken, self.snapshot = frozenset(broken), snapshot
-        await self._providers.retain({route.credentials.fingerprint for route in snapshot.routes()})
+        self._providers.retain({route.credentials.fingerprint for route in snapshot.routes()})
         log.info("snapshot_loaded", revision=snapshot.revision, apps=len(snapshot.apps), workspaces=len(snapshot))
 
     async def _prepare(self, route: Route) -> bool:

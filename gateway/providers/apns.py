@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -18,7 +18,7 @@ from gateway.model.verdict import Verdict, VerdictKind
 from gateway.providers.apns_client import ApnsClient
 from gateway.providers.apns_payload import apns_body, apns_request, fits_apns
 from gateway.providers.apns_verdict import apns_verdict
-from gateway.providers.channels import Channels
+from gateway.providers.channels import OverChannels
 from gateway.providers.forms import forms
 from gateway.providers.provider_token import ProviderToken
 from gateway.providers.tls import client_context, with_certificate
@@ -46,25 +46,19 @@ class _ApnsChannel(msgspec.Struct):
         await self.client.pool.aclose(grace)
 
 
-class ApnsProvider:
+class ApnsProvider(OverChannels[ApnsCredentials, _ApnsChannel]):
     """Sends to Apple with any number of apps' credentials, each over connections of its own."""
 
     def __init__(self, hosts: ApnsHosts, clock: Clock, timeout: float) -> None:
+        super().__init__(clock, timeout)
         self._hosts = hosts
-        self._clock = clock
-        self._timeout = timeout
-        self._channels: Channels[ApnsCredentials, _ApnsChannel] = Channels(self._open)
         self._tokens: dict[tuple[str, str, str], ProviderToken] = {}
-
-    async def prepare(self, credentials: ApnsCredentials) -> None:
-        """Load the key or certificate; see Provider."""
-        await self._channels.get(credentials.fingerprint, credentials)
 
     async def send(self, notification: Notification, credentials: ApnsCredentials) -> Verdict:
         """Send one push; one too large goes as message-id-only where the app can fetch the rest."""
         verdict = Verdict(VerdictKind.REFUSED, Reason.PAYLOAD_TOO_LARGE)
         try:
-            channel = await self._channels.get(credentials.fingerprint, credentials)
+            channel = await self._channels.get(credentials)
             for form in forms(notification):
                 verdict = await self._send_form(form, channel.client) or verdict
                 if verdict.reason not in (Reason.PAYLOAD_TOO_LARGE, Reason.APNS_PAYLOAD_TOO_LARGE):
@@ -89,18 +83,6 @@ class ApnsProvider:
             result.timestamp,
             result.retry_after,
         )
-
-    async def retain(self, fingerprints: Collection[str]) -> None:
-        """Close connections of credentials that changed or went."""
-        await self._channels.retain(fingerprints, self._timeout)
-
-    def pools(self) -> Iterable[Pool]:
-        """List all pools."""
-        return (pool for channel in self._channels.all() for pool in channel.pools())
-
-    async def aclose(self) -> None:
-        """Close everything now."""
-        await self._channels.retain((), 0.0)
 
     async def _open(self, credentials: ApnsCredentials) -> _ApnsChannel:
         tls, key = await asyncio.to_thread(_load, credentials, self._hosts.ca_file)

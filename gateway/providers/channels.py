@@ -1,10 +1,13 @@
 """What is open towards a provider, one channel per set of credentials."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from gateway.http2 import Pool
+from gateway.model.app import ApnsCredentials, FcmCredentials
+from gateway.model.clock import Clock
 
 
 class Channel(Protocol):
@@ -20,7 +23,7 @@ class Channel(Protocol):
 
 
 ChannelT = TypeVar("ChannelT", bound=Channel)
-CredentialsT = TypeVar("CredentialsT")
+CredentialsT = TypeVar("CredentialsT", bound=ApnsCredentials | FcmCredentials)
 
 
 class Channels(Generic[CredentialsT, ChannelT]):
@@ -30,23 +33,60 @@ class Channels(Generic[CredentialsT, ChannelT]):
         self._open_channel = open_channel
         self._channels: dict[str, ChannelT] = {}
         self._opening = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
 
     def all(self) -> list[ChannelT]:
         """List what is open."""
         return list(self._channels.values())
 
-    async def get(self, fingerprint: str, credentials: CredentialsT) -> ChannelT:
+    async def get(self, credentials: CredentialsT) -> ChannelT:
         """Return the channel of these credentials, opened now if it is not."""
-        channel = self._channels.get(fingerprint)
-        return channel if channel is not None else await self._open(fingerprint, credentials)
+        channel = self._channels.get(credentials.fingerprint)
+        return channel if channel is not None else await self._open(credentials)
 
-    async def _open(self, fingerprint: str, credentials: CredentialsT) -> ChannelT:
+    async def _open(self, credentials: CredentialsT) -> ChannelT:
         async with self._opening:
-            if fingerprint not in self._channels:
-                self._channels[fingerprint] = await self._open_channel(credentials)
-            return self._channels[fingerprint]
+            if credentials.fingerprint not in self._channels:
+                self._channels[credentials.fingerprint] = await self._open_channel(credentials)
+            return self._channels[credentials.fingerprint]
 
-    async def retain(self, fingerprints: Collection[str], grace: float) -> None:
-        """Close every channel but these; pushes under way on them get `grace` seconds."""
-        gone = [self._channels.pop(fingerprint) for fingerprint in self._channels.keys() - set(fingerprints)]
-        await asyncio.gather(*(channel.aclose(grace) for channel in gone))
+    def retain(self, fingerprints: Collection[str], grace: float) -> None:
+        """Begin to close every channel but these; pushes under way on them get `grace` seconds."""
+        for fingerprint in self._channels.keys() - set(fingerprints):
+            closing = asyncio.create_task(self._channels.pop(fingerprint).aclose(grace))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    async def aclose(self) -> None:
+        """Close every channel now."""
+        self.retain((), 0.0)
+        await asyncio.gather(*self._closing)
+
+
+class OverChannels(ABC, Generic[CredentialsT, ChannelT]):
+    """The part of a Provider that is the same for all: a channel for each set of credentials."""
+
+    def __init__(self, clock: Clock, timeout: float) -> None:
+        self._clock = clock
+        self._timeout = timeout
+        self._channels: Channels[CredentialsT, ChannelT] = Channels(self._open)
+
+    @abstractmethod
+    async def _open(self, credentials: CredentialsT) -> ChannelT:
+        """Load the keys, off the event loop, and make the pools."""
+
+    async def prepare(self, credentials: CredentialsT) -> None:
+        """Load keys and open what these credentials need; see Provider."""
+        await self._channels.get(credentials)
+
+    def retain(self, fingerprints: Collection[str]) -> None:
+        """Begin to close connections of credentials that changed or went."""
+        self._channels.retain(fingerprints, self._timeout)
+
+    def pools(self) -> Iterable[Pool]:
+        """List all pools."""
+        return (pool for channel in self._channels.all() for pool in channel.pools())
+
+    async def aclose(self) -> None:
+        """Close everything now."""
+        await self._channels.aclose()

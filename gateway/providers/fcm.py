@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 import msgspec
 from google.oauth2.service_account import Credentials as ServiceAccount
@@ -13,7 +13,7 @@ from gateway.model.clock import Clock
 from gateway.model.notification import Notification
 from gateway.model.reason import Reason
 from gateway.model.verdict import Verdict, VerdictKind
-from gateway.providers.channels import Channels
+from gateway.providers.channels import OverChannels
 from gateway.providers.fcm_payload import fcm_message
 from gateway.providers.fcm_verdict import fcm_verdict
 from gateway.providers.forms import forms
@@ -69,23 +69,17 @@ class _FcmChannel:
         return verdict
 
 
-class FcmProvider:
+class FcmProvider(OverChannels[FcmCredentials, _FcmChannel]):
     """Sends to Google with any number of service accounts, each over connections of its own."""
 
     def __init__(self, hosts: FcmHosts, clock: Clock, timeout: float) -> None:
+        super().__init__(clock, timeout)
         self._hosts = hosts
-        self._clock = clock
-        self._timeout = timeout
-        self._channels: Channels[FcmCredentials, _FcmChannel] = Channels(self._open)
-
-    async def prepare(self, credentials: FcmCredentials) -> None:
-        """Load the service account's RSA key, which takes tens of milliseconds; see Provider."""
-        await self._channels.get(credentials.fingerprint, credentials)
 
     async def send(self, notification: Notification, credentials: FcmCredentials) -> Verdict:
         """Send one push; one too large goes as message-id-only where the app can fetch the rest."""
         try:
-            channel = await self._channels.get(credentials.fingerprint, credentials)
+            channel = await self._channels.get(credentials)
             for form in forms(notification):
                 message = fcm_message(form, self._clock.now())
                 if message.fits:
@@ -95,18 +89,6 @@ class FcmProvider:
         except Unanswered as error:
             return Verdict(VerdictKind.LATER, Reason.FCM_UNANSWERED, words=error.reason)
         return Verdict(VerdictKind.REFUSED, Reason.PAYLOAD_TOO_LARGE)
-
-    async def retain(self, fingerprints: Collection[str]) -> None:
-        """Close connections of service accounts that changed or went."""
-        await self._channels.retain(fingerprints, self._timeout)
-
-    def pools(self) -> Iterable[Pool]:
-        """List all pools."""
-        return (pool for channel in self._channels.all() for pool in channel.pools())
-
-    async def aclose(self) -> None:
-        """Close everything now."""
-        await self._channels.retain((), 0.0)
 
     async def _open(self, credentials: FcmCredentials) -> _FcmChannel:
         tls, account, token_uri = await asyncio.to_thread(_load, credentials, self._hosts.ca_file)

@@ -25,8 +25,8 @@ class Provider(Protocol[CredentialsT]):
         """Send one push and return the verdict; never raises for what the network or the provider does."""
         ...
 
-    async def retain(self, fingerprints: Collection[str]) -> None:
-        """Let go of all credentials but these."""
+    def retain(self, fingerprints: Collection[str]) -> None:
+        """Begin to let go of all credentials but these; what is under way on them finishes."""
         ...
 
     def pools(self) -> Iterable[Pool]:

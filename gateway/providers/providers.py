@@ -32,9 +32,10 @@ class Providers:
         else:
             await self._fcm.prepare(credentials)
 
-    async def retain(self, fingerprints: Collection[str]) -> None:
-        """Let go of all credentials but these."""
-        await asyncio.gather(self._apns.retain(fingerprints), self._fcm.retain(fingerprints))
+    def retain(self, fingerprints: Collection[str]) -> None:
+        """Begin to let go of all credentials but these."""
+        self._apns.retain(fingerprints)
+        self._fcm.retain(fingerprints)
 
     def statistics(self) -> dict[str, list[PoolStatistics]]:
         """Return the state of every connection pool by provider."""
