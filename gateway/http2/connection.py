@@ -1,15 +1,15 @@
 """One HTTP/2 connection of a client (RFC 9113): how it begins, what the peer says of it, how it ends."""
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import Protocol
-
-import msgspec
 
 from gateway.http2 import frames
 from gateway.http2.errors import NotSent, ProtocolError
 from gateway.http2.frame_reader import FrameReader
 from gateway.http2.frames import frame
+from gateway.http2.goaway import goaway_reason
 from gateway.http2.health import Health
 from gateway.http2.outgoing import Outgoing
 from gateway.http2.stream import Call, Stream
@@ -33,8 +33,8 @@ class Owner(Protocol):
         """A request came back untouched."""
         ...
 
-    def went_away(self, reason: str) -> None:
-        """The peer said GOAWAY, with this reason."""
+    def went_away(self, connection: "Connection", reason: str) -> None:
+        """The peer said GOAWAY, with this reason; at the first the connection is not leaving yet."""
         ...
 
     def ended(self, connection: "Connection") -> None:
@@ -45,18 +45,21 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """Carries calls as streams, and knows whether it may be given more."""
 
-    def __init__(self, owner: Owner, authority: str, clock: Clock, limits: Limits) -> None:
+    def __init__(self, owner: Owner, authority: str, clock: Clock, limits: Limits, last_stream: int) -> None:
+        """Wait for a transport; use stream numbers up to `last_stream` (section 5.1.1)."""
         self._owner = owner
         self._clock = clock
-        self._limits = limits
+        self._last_stream = last_stream
         self._frames = FrameReader()
         self._out = Outgoing(authority)
         self._streams = Streams(self, self._out, limits)
-        self._health = Health(clock, limits, self._ping, lambda: self.end("connection_lost"))
+        self._health = Health(clock, limits, self)
         self._max_streams = USUAL_STREAMS
-        self._is_leaving = False
+        self.is_leaving = False
+        self._is_writable = True
         self.ended_by: str | None = None
         self.settled: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.closed: asyncio.Future[None] | None = None
 
     @property
     def in_flight(self) -> int:
@@ -76,34 +79,40 @@ class Connection(asyncio.Protocol):
     @property
     def room(self) -> int:
         """How many more streams may be opened now."""
-        usable = self.settled.done() and not self._is_leaving and self.ended_by is None
-        return self._max_streams - len(self._streams) if usable and not self._health.is_in_doubt else 0
+        is_usable = self.settled.done() and not self.is_leaving and self.ended_by is None
+        is_usable = is_usable and self._is_writable and self._health.is_fit
+        return self._max_streams - len(self._streams) if is_usable else 0
 
     @property
-    def is_warming_up(self) -> bool:
-        """Tell whether the peer still allows one stream only, as Apple does until it has accepted a token."""
-        return self._max_streams == 1 and not self._is_leaving and not self._health.is_in_doubt
+    def wants_patience(self) -> bool:
+        """Tell whether to wait and not open another: it rests, or is limited to 1, as Apple's are at first."""
+        is_hopeful = not self.is_leaving and not self._health.is_in_doubt
+        return is_hopeful and (self._max_streams == 1 or self._health.is_resting)
 
     @property
     def is_worn_out(self) -> bool:
         """Tell whether it wants replacing: its stream numbers come to their end, or the peer is leaving."""
-        return self._is_leaving or self._limits.last_stream_id - self._streams.next < 2 * USUAL_STREAMS
+        return self.is_leaving or self._last_stream - self._streams.next < 2 * USUAL_STREAMS
 
     def calls(self) -> list[Call]:
         """List the calls on open streams."""
         return [stream.call for stream in self._streams.all()]
 
     def start(self, call: Call) -> None:
-        """Open a stream for a call; there must be room."""
+        """Open a stream for a call; there must be room.
+
+        Raises:
+            NotSent: the request is not one that may be sent.
+        """
         call.carrier, call.stream = self, self._streams.open(call, self._clock.monotonic())
-        self._is_leaving = self._is_leaving or self._streams.next > self._limits.last_stream_id
+        self.is_leaving = self.is_leaving or self._streams.next > self._last_stream
 
     def abandon(self, stream: Stream, is_overdue: bool) -> None:
         """Reset a stream nobody waits for any more; one that is overdue in silence puts the connection in doubt."""
-        if self._streams.reset(stream, frames.CANCEL):
-            if is_overdue and self._health.heard_at <= stream.sent_at:
-                self._health.doubt()
-            self.stream_ended()
+        self._streams.reset(stream, frames.CANCEL)
+        if is_overdue and self._health.heard_at <= stream.sent_at:
+            self._health.doubt()
+        self.stream_ended()
 
     def end(self, reason: str, code: int = frames.NO_ERROR) -> None:
         """Say goodbye and close. Whatever is still open may have arrived."""
@@ -119,18 +128,21 @@ class Connection(asyncio.Protocol):
 
     def stream_ended(self) -> None:
         """Hear that there is room for another; one that is leaving goes with its last stream."""
-        if self._is_leaving and not self._streams:
+        if self.is_leaving and not self._streams:
             self.end("goaway")
         self._owner.has_room()
 
     def not_sent(self, call: Call, error: NotSent) -> None:
-        """Hand a request that came back untouched on to the owner."""
+        """Hand a request that came back untouched on to the owner; after a refusal, open nothing for a moment."""
+        if error.reason == "refused_stream":
+            self._health.rest()
         self._owner.not_sent(call, error)
 
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Introduce ourselves (section 3.4)."""
+        self.closed = asyncio.get_running_loop().create_future()
         self._out.transport = transport  # type: ignore[assignment] # TLS over TCP gives a Transport
         self._out.write(frames.PREFACE, frames.settings_frame(_OURS))
         self._health.start()
@@ -146,9 +158,21 @@ class Connection(asyncio.Protocol):
         except ProtocolError as error:
             self.end("protocol_error", error.code)
 
-    def connection_lost(self, _error: Exception | None) -> None:
-        """Everything open may have arrived."""
-        self.end("connection_lost")
+    def connection_lost(self, error: Exception | None) -> None:
+        """Everything open may have arrived. TLS 1.3 refuses a client certificate only now."""
+        is_refused = isinstance(error, ssl.SSLError) and not self.settled.done()
+        self.end("tls_failed" if is_refused else "connection_lost")
+        if self.closed is not None:
+            self.closed.set_result(None)
+
+    def pause_writing(self) -> None:
+        """Open no more streams while the peer does not read."""
+        self._is_writable = False
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._is_writable = True
+        self._owner.has_room()
 
     def _receive(self, kind: int, flags: int, number: int, payload: bytes) -> None:
         """Handle one frame; unknown types are ignored (section 5.5)."""
@@ -157,89 +181,66 @@ class Connection(asyncio.Protocol):
         elif kind == frames.DATA:
             self._streams.on_data(flags, number, payload)
         elif kind == frames.RST_STREAM:
-            self._streams.on_rst_stream(flags, number, payload)
-        elif not self.settled.done() and kind != frames.SETTINGS:
+            self._streams.on_rst_stream(number, payload)
+        elif not self.settled.done() and kind not in (frames.SETTINGS, frames.GOAWAY):
             raise ProtocolError(frames.PROTOCOL_ERROR, "the peer did not begin with SETTINGS")
+        elif kind == frames.WINDOW_UPDATE:
+            self._streams.on_window_update(number, payload)
+        elif kind == frames.PUSH_PROMISE:
+            raise ProtocolError(frames.PROTOCOL_ERROR, "a push, which we did not allow")
         elif kind in _HANDLERS:
-            _HANDLERS[kind](self, flags, number, payload)
+            if number:
+                raise ProtocolError(frames.PROTOCOL_ERROR, "a frame about the connection on a stream")
+            _HANDLERS[kind](self, flags, payload)
 
-    def _on_settings(self, flags: int, number: int, payload: bytes) -> None:
-        if number:
-            raise ProtocolError(frames.PROTOCOL_ERROR, "SETTINGS on a stream")
+    def _on_settings(self, flags: int, payload: bytes) -> None:
+        settings = frames.read_settings(flags, payload)
         if flags & frames.ACK:
             self._health.answered()
             return
-        for name, value in frames.read_settings(payload):
-            self._set(name, value)
-        self._out.write(frame(frames.SETTINGS, frames.ACK, 0))
+        self._out.write(frame(frames.SETTINGS, frames.ACK, 0))  # before what holds to them already (section 6.5.3)
+        for name, value in settings:
+            if name == frames.MAX_CONCURRENT_STREAMS:
+                self._max_streams = value
+            self._out.set(name, value, self._streams.all())
+        self._health.rested()
         if not self.settled.done():
             self.settled.set_result(True)
         self._owner.has_room()
 
-    def _set(self, name: int, value: int) -> None:
-        if name == frames.MAX_CONCURRENT_STREAMS:
-            self._max_streams = value
-        elif name == frames.HEADER_TABLE_SIZE:
-            self._out.blocks.resize(value)
-        elif name == frames.INITIAL_WINDOW_SIZE:
-            if value > frames.MAX_WINDOW:
-                raise ProtocolError(frames.FLOW_CONTROL_ERROR, "a window larger than one can be")
-            self._out.resize_windows(value, self._streams.all())
-        elif name == frames.MAX_FRAME_SIZE:
-            if not frames.MAX_FRAME <= value < 2**24:
-                raise ProtocolError(frames.PROTOCOL_ERROR, "a frame size that none can be")
-            self._out.max_frame = value
-
-    def _on_push_promise(self, _flags: int, _number: int, _payload: bytes) -> None:
-        raise ProtocolError(frames.PROTOCOL_ERROR, "a push, which we did not allow")
-
-    def _on_ping(self, flags: int, number: int, payload: bytes) -> None:
-        if number or len(payload) != 8:
-            raise ProtocolError(frames.FRAME_SIZE_ERROR, "a PING that is none")
+    def _on_ping(self, flags: int, payload: bytes) -> None:
+        if len(payload) != 8:
+            raise ProtocolError(frames.FRAME_SIZE_ERROR, "PING of the wrong size")
         if flags & frames.ACK:
             self._health.answered()
-            self._owner.has_room()
         else:
             self._out.write(frame(frames.PING, frames.ACK, 0, payload))
 
-    def _on_goaway(self, _flags: int, number: int, payload: bytes) -> None:
-        if number:
-            raise ProtocolError(frames.PROTOCOL_ERROR, "GOAWAY on a stream")
-        last, code = frames.number(payload, 8) & frames.MAX_STREAM, int.from_bytes(payload[4:8], "big")
-        self._is_leaving = True
-        self._owner.went_away(_goaway_reason(payload[8:], code))
+    def _on_goaway(self, _flags: int, payload: bytes) -> None:
+        last, code, debug = frames.read_goaway(payload)
+        self._owner.went_away(self, goaway_reason(code, debug))
+        self.is_leaving = True
         self._streams.give_back_above(last)
         self.stream_ended()
 
-    def _on_window_update(self, _flags: int, number: int, payload: bytes) -> None:
-        increment = frames.number(payload) & frames.MAX_WINDOW
-        stream = self._streams.find(number) if number else None
-        if not increment:
-            raise ProtocolError(frames.PROTOCOL_ERROR, "a window update of nothing")
-        if stream is not None or not number:
-            self._out.widen(stream, increment)
+    # What its health asks for.
 
-    def _ping(self) -> None:
+    def ping(self) -> None:
+        """Ask the peer for a sign of life."""
         self._out.write(frame(frames.PING, 0, 0, bytes(8)))
 
+    def give_up(self) -> None:
+        """End it: the peer gave none."""
+        self.end("connection_lost")
 
-_HANDLERS: dict[int, Callable[[Connection, int, int, bytes], None]] = {
+    def recovered(self) -> None:
+        """Hear that it may be used again."""
+        self._owner.has_room()
+
+
+_HANDLERS: dict[int, Callable[[Connection, int, bytes], None]] = {
     frames.SETTINGS: Connection._on_settings,
-    frames.PUSH_PROMISE: Connection._on_push_promise,
     frames.PING: Connection._on_ping,
     frames.GOAWAY: Connection._on_goaway,
-    frames.WINDOW_UPDATE: Connection._on_window_update,
 }
 """Frames about the connection."""
-
-
-class _GoawayBody(msgspec.Struct):
-    reason: str
-
-
-def _goaway_reason(debug: bytes, code: int) -> str:
-    """Apple says its reason as JSON; others say at most a code."""
-    try:
-        return msgspec.json.decode(debug, type=_GoawayBody).reason[:64]
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return f"code_{code}" if code < 0x100 else "code_other"

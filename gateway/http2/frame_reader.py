@@ -8,7 +8,9 @@ from gateway.http2.errors import ProtocolError
 Frame = tuple[int, int, int, bytes]
 """Type, flags, stream, payload. A HEADERS frame's payload is its whole block."""
 
-MAX_BLOCK = 65_536
+MAX_BLOCK = 16_384
+"""The most octets of one header block, before its decoding."""
+MAX_PIECES = 256
 
 
 class FrameReader:
@@ -61,7 +63,7 @@ class FrameReader:
     def _continued(self, flags: int, payload: bytes) -> Frame | None:
         self._block.append(payload)
         self._block_size += len(payload)
-        if self._block_size > MAX_BLOCK or len(self._block) > MAX_BLOCK // 64:
+        if self._block_size > MAX_BLOCK or len(self._block) > MAX_PIECES:
             raise ProtocolError(frames.PROTOCOL_ERROR, "a header block without end")
         if not flags & frames.END_HEADERS or self._block_head is None:
             return None

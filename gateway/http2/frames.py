@@ -50,13 +50,13 @@ def settings_frame(settings: Iterable[tuple[int, int]]) -> bytes:
     return frame(SETTINGS, 0, 0, b"".join(_setting.pack(*one) for one in settings))
 
 
-def read_settings(payload: bytes) -> Iterator[tuple[int, int]]:
+def read_settings(flags: int, payload: bytes) -> Iterator[tuple[int, int]]:
     """Read the pairs of a SETTINGS frame.
 
     Raises:
-        ProtocolError: its length is not a multiple of six.
+        ProtocolError: its length is not a multiple of six, or it is an acknowledgement and has one (section 6.5).
     """
-    if len(payload) % _setting.size:
+    if len(payload) % _setting.size or (flags & ACK and payload):
         raise ProtocolError(FRAME_SIZE_ERROR, "SETTINGS of an odd length")
     return _setting.iter_unpack(payload)
 

@@ -69,6 +69,7 @@ class BlockWriter:
             lowest = min(limit, *self._announce) if self._announce else limit
             self._announce = [limit] if lowest == limit else [lowest, limit]
             self._evict(lowest)
+            self._written.clear()
 
     def write(self, path: str, constant: Headers, varying: Headers) -> bytes:
         """Write the block of a POST over https (RFC 9113 section 8.3.1).

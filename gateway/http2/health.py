@@ -1,24 +1,54 @@
 """Whether the peer is still there: quiet connections are asked before a request finds out the hard way."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from gateway.http2.values import Limits
 from gateway.model.clock import Clock, Timer
+
+REFUSAL_PAUSE = 0.1
+"""Seconds in which a connection gets nothing new after the peer refused a stream there."""
+
+
+class Patient(Protocol):
+    """The connection whose health it is."""
+
+    def ping(self) -> None:
+        """Ask the peer for a sign of life."""
+        ...
+
+    def give_up(self) -> None:
+        """Nothing came back."""
+        ...
+
+    def recovered(self) -> None:
+        """It may be used again."""
+        ...
 
 
 class Health:
     """Watches one connection: PING after a time of silence, the end when nothing comes back."""
 
-    def __init__(self, clock: Clock, limits: Limits, ping: Callable[[], None], give_up: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, limits: Limits, patient: Patient) -> None:
         self._clock = clock
         self._limits = limits
-        self._ping = ping
-        self._give_up = give_up
+        self._patient = patient
         self._timer: Timer | None = None
+        self._rest: Timer | None = None
         self._asked_at: float | None = clock.monotonic()
         self.is_in_doubt = False
         self.heard_at = clock.monotonic()
         self.rtt: float | None = None
+
+    @property
+    def is_fit(self) -> bool:
+        """Tell whether requests may rely on the connection."""
+        return not self.is_in_doubt and not self.is_resting
+
+    @property
+    def is_resting(self) -> bool:
+        """Tell whether it has refused a stream a moment ago."""
+        return self._rest is not None
 
     def start(self) -> None:
         """Begin to watch; the first thing asked is our SETTINGS."""
@@ -27,9 +57,25 @@ class Health:
 
     def stop(self) -> None:
         """Watch no more."""
+        self.rested()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def rest(self) -> None:
+        """Take nothing new for a moment."""
+        if self._rest is None:
+            self._rest = self._clock.call_later(REFUSAL_PAUSE, self._wake)
+
+    def rested(self) -> None:
+        """End the rest now."""
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+
+    def _wake(self) -> None:
+        self._rest = None
+        self._patient.recovered()
 
     def heard(self) -> None:
         """Note that something came from the peer."""
@@ -43,6 +89,7 @@ class Health:
         if self.is_in_doubt:
             self.is_in_doubt = False
             self._watch_in(self._limits.idle_ping_after)
+            self._patient.recovered()
 
     def doubt(self) -> None:
         """Ask the peer whether it lives; until it answers no request is to rely on it."""
@@ -50,13 +97,24 @@ class Health:
             return
         self.is_in_doubt = True
         self._asked_at = self._clock.monotonic()
-        self._ping()
-        self.stop()
-        self._timer = self._clock.call_later(self._limits.ping_timeout, self._give_up)
+        self._patient.ping()
+        self._set_timer(self._limits.ping_timeout, self._judge)
+
+    def _judge(self) -> None:
+        """Give up a peer that is silent; one that answers requests, if not the PING, may finish them."""
+        left = self.heard_at + self._limits.ping_timeout - self._clock.monotonic()
+        if left > 0:
+            self._set_timer(left, self._judge)
+        else:
+            self._patient.give_up()
 
     def _watch_in(self, seconds: float) -> None:
-        self.stop()
-        self._timer = self._clock.call_later(seconds, self._watch)
+        self._set_timer(seconds, self._watch)
+
+    def _set_timer(self, seconds: float, callback: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._clock.call_later(seconds, callback)
 
     def _watch(self) -> None:
         left = self.heard_at + self._limits.idle_ping_after - self._clock.monotonic()

@@ -17,6 +17,8 @@ class Outgoing:
         self.transport: asyncio.Transport | None = None
         self.initial_window = frames.DEFAULT_WINDOW
         self.max_frame = frames.MAX_FRAME
+        self.turn = 0
+        """Counts what has been handed to the transport; what was written in this turn has not been."""
         self._window = frames.DEFAULT_WINDOW
         self._blocked: dict[int, Stream] = {}
         self._written: list[bytes] = []
@@ -31,47 +33,74 @@ class Outgoing:
         """Send at once what has been written."""
         if self._written and self.transport is not None and not self.transport.is_closing():
             self.transport.write(b"".join(self._written))
+            self.turn += 1
         self._written.clear()
 
     def close(self, code: int, is_peer_there: bool) -> None:
-        """Send GOAWAY with `code` and close; at once where nobody is there to hear it."""
-        if self.transport is not None:
+        """Send GOAWAY with `code` and close; where nobody is there to hear it, send nothing more."""
+        if self.transport is None:
+            return
+        if is_peer_there:
             self.write(frames.goaway(code))
             self.flush()
-            (self.transport.close if is_peer_there else self.transport.abort)()
+            self.transport.close()
+        else:
+            self.transport.abort()
 
-    def open(self, stream: Stream) -> None:
+    def open(self, stream: Stream, block: bytes) -> None:
         """Send a request's headers, and as much of its body as the windows allow."""
-        request = stream.call.request
-        block = self.blocks.write(request.path, request.constant, request.varying)
-        end = 0 if request.body else frames.END_STREAM
+        end = 0 if stream.unsent else frames.END_STREAM
         if len(block) <= self.max_frame:
             self.write(frame(frames.HEADERS, frames.END_HEADERS | end, stream.number, block))
         else:
             self._write_in_pieces(block, end, stream.number)
-        if request.body:
+        if stream.unsent:
             self._send_body(stream)
 
     def forget(self, stream: Stream) -> None:
         """Send no more of a stream."""
         self._blocked.pop(stream.number, None)
 
-    def widen(self, stream: Stream | None, increment: int) -> None:
-        """Take a WINDOW_UPDATE for a stream, or for the connection (None).
+    def widen(self, increment: int) -> None:
+        """Take a WINDOW_UPDATE for the connection.
 
         Raises:
             ProtocolError: the window would exceed what one can be (section 6.9.1).
         """
-        if stream is None:
-            self._window = _widened(self._window, increment)
-            for blocked in list(self._blocked.values()):
-                self._send_body(blocked)
-        else:
-            stream.window = _widened(stream.window, increment)
-            self._send_body(stream)
+        self._window = _widened(self._window, increment)
+        for blocked in list(self._blocked.values()):
+            self._send_body(blocked)
 
-    def resize_windows(self, size: int, streams: list[Stream]) -> None:
-        """Take a new SETTINGS_INITIAL_WINDOW_SIZE: open streams' windows change by the difference (section 6.9.2)."""
+    def widen_stream(self, stream: Stream, increment: int) -> None:
+        """Take a WINDOW_UPDATE for a stream.
+
+        Raises:
+            ProtocolError: as above; only the stream has to end.
+        """
+        stream.window = _widened(stream.window, increment)
+        self._send_body(stream)
+
+    def set(self, name: int, value: int, streams: list[Stream]) -> None:
+        """Take one of the peer's settings; those that do not bind what we send are passed over (section 6.5.2).
+
+        Raises:
+            ProtocolError: the value is not allowed.
+        """
+        if name == frames.HEADER_TABLE_SIZE:
+            self.blocks.resize(value)
+        elif name == frames.INITIAL_WINDOW_SIZE:
+            if value > frames.MAX_WINDOW:
+                raise ProtocolError(frames.FLOW_CONTROL_ERROR, "a window larger than one can be")
+            self._resize_windows(value, streams)
+        elif name == frames.ENABLE_PUSH and value:
+            raise ProtocolError(frames.PROTOCOL_ERROR, "a server that wants pushes")
+        elif name == frames.MAX_FRAME_SIZE:
+            if not frames.MAX_FRAME <= value < 2**24:
+                raise ProtocolError(frames.PROTOCOL_ERROR, "a frame size that none can be")
+            self.max_frame = value
+
+    def _resize_windows(self, size: int, streams: list[Stream]) -> None:
+        """Change open streams' windows by the difference (section 6.9.2)."""
         difference, self.initial_window = size - self.initial_window, size
         for stream in streams:
             stream.window = _widened(stream.window, difference)

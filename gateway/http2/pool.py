@@ -1,25 +1,32 @@
 """A pool of connections to one origin with one set of credentials."""
 
 import asyncio
-import random
 import ssl
-from collections import Counter, OrderedDict
+from collections import Counter
+from typing import ClassVar
 
+from gateway.http2.backoff import Backoff
 from gateway.http2.connection import Connection
 from gateway.http2.dialing import dial
 from gateway.http2.errors import NotSent, Unanswered
+from gateway.http2.frames import MAX_STREAM
+from gateway.http2.line import Line
 from gateway.http2.stream import Call
 from gateway.http2.values import Limits, Origin, PoolStatistics, Request, Response
 from gateway.model.clock import Clock
 
 MAX_ATTEMPTS = 5
 """How often a request is given to a connection when it keeps coming back untouched."""
-FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 30.0
-"""Seconds between failed connection attempts: Apple takes rapid reconnecting for an attack."""
 
 
 class Pool:
-    """Sends requests over as few connections as they need, and replaces those that end."""
+    """Sends requests over as few connections as they need, and replaces those that end.
+
+    While connections cannot be made, requests fail with `NotSent` at once, and attempts are further and further apart.
+    """
+
+    last_stream: ClassVar[int] = MAX_STREAM
+    """The stream number with which a connection is worn out."""
 
     def __init__(self, origin: Origin, tls: ssl.SSLContext, *, clock: Clock, limits: Limits | None = None) -> None:
         """Open nothing yet.
@@ -35,12 +42,11 @@ class Pool:
         self._clock = clock
         self._limits = limits or Limits()
         self._connections: list[Connection] = []
-        self._waiting: OrderedDict[Call, None] = OrderedDict()
+        self._line = Line()
         self._dialing: asyncio.Task[None] | None = None
-        self._failures = 0
-        self._not_before = float("-inf")
-        self._last_failure = "connect_failed"
+        self._backoff = Backoff(clock, self.has_room)
         self._is_closed = False
+        self._closing: set[asyncio.Future[None]] = set()
         self._requests = 0
         self._retries = 0
         self._goaways: Counter[str] = Counter()
@@ -62,7 +68,7 @@ class Pool:
         try:
             self._enter(call, timeout)
             answer = await call.answer
-            self._failures = 0
+            self._backoff.succeeded()
             return answer
         finally:
             timer.cancel()
@@ -77,7 +83,7 @@ class Pool:
             connecting=int(self._dialing is not None),
             idle=sum(not connection.in_flight for connection in settled),
             in_flight=sum(connection.in_flight for connection in settled),
-            waiting=len(self._waiting),
+            waiting=len(self._line),
             requests=self._requests,
             retries=self._retries,
             goaways=dict(self._goaways),
@@ -85,29 +91,46 @@ class Pool:
         )
 
     async def aclose(self, grace: float = 0.0) -> None:
-        """Take nothing more, give what is under way `grace` seconds, close every connection."""
+        """Take nothing more, give what is under way `grace` seconds, close every connection.
+
+        What waits for a stream fails with `NotSent`, what is still open after `grace` with `Unanswered`.
+        """
         self._is_closed = True
-        self._fail_waiting("closed")
-        under_way = [call.answer for connection in self._connections for call in connection.calls()]
-        if under_way and grace > 0:
-            await asyncio.wait(under_way, timeout=grace)
+        self._line.fail("closed")
+        self._backoff.stop()
         if self._dialing is not None:
             self._dialing.cancel()
-            await asyncio.gather(self._dialing, return_exceptions=True)
+            await asyncio.wait((self._dialing,))
+        under_way = [call.answer for connection in self._connections for call in connection.calls()]
+        if under_way and grace > 0:
+            await self._wait(under_way, grace)
         for connection in list(self._connections):
             connection.end("closed")
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    async def _wait(self, answers: "list[asyncio.Future[Response]]", seconds: float) -> None:
+        """Wait for answers, by the pool's clock."""
+        all_there = asyncio.ensure_future(asyncio.wait(answers))
+        timer = self._clock.call_later(seconds, all_there.cancel)
+        try:
+            await asyncio.wait((all_there,))
+        finally:
+            timer.cancel()
+            all_there.cancel()
 
     # What connections tell.
 
     def has_room(self) -> None:
         """Let those who wait longest go first."""
-        while self._waiting:
+        while self._line:
             connection = self._roomiest()
             if connection is None:
                 self._grow()
                 return
-            call, _ = self._waiting.popitem(last=False)
-            self._start(call, connection)
+            call = self._line.next()
+            if not call.answer.done():  # one that was cancelled or told "not sent" may not have woken up yet
+                self._start(call, connection)
 
     def not_sent(self, call: Call, error: NotSent) -> None:
         """Give a request that came back untouched to another stream, before all who wait."""
@@ -117,21 +140,25 @@ class Pool:
             call.fail(error)
             return
         self._retries += 1
-        self._waiting[call] = None
-        self._waiting.move_to_end(call, last=False)
+        self._line.rejoin(call)
         asyncio.get_running_loop().call_soon(self.has_room)
 
-    def went_away(self, reason: str) -> None:
+    def went_away(self, connection: Connection, reason: str) -> None:
         """Count a GOAWAY."""
         self._goaways[reason if reason in self._goaways or len(self._goaways) < 50 else "other"] += 1
+        if not connection.answered and not connection.is_leaving:
+            self._backoff.let_down("goaway")
 
     def ended(self, connection: Connection) -> None:
-        """Let go of a connection; one that never answered anything counts as a failed attempt."""
+        """Let go of a connection."""
+        if connection.closed is not None and not connection.closed.done():
+            self._closing.add(connection.closed)
+            connection.closed.add_done_callback(self._closing.discard)
         if connection not in self._connections:
             return
         self._connections.remove(connection)
-        if not connection.answered:
-            self._back_off(connection.ended_by or "connection_lost")
+        if not connection.answered and not connection.is_leaving:
+            self._backoff.let_down(connection.ended_by or "connection_lost")
         self.has_room()
 
     # Requests.
@@ -142,15 +169,18 @@ class Pool:
         connection = self._roomiest()
         if connection is not None:
             self._start(call, connection)
-        elif len(self._waiting) >= self._limits.max_waiting:
+        elif len(self._line) >= self._limits.max_waiting:
             raise NotSent("queue_full")
         else:
-            self._waiting[call] = None
+            self._line.join(call)
             self._grow()
 
     def _start(self, call: Call, connection: Connection) -> None:
         call.attempts += 1
-        connection.start(call)
+        try:
+            connection.start(call)
+        except NotSent as error:
+            call.fail(error)
         if connection.is_worn_out and all(other.is_worn_out for other in self._connections):
             self._grow()
 
@@ -162,14 +192,9 @@ class Pool:
 
     def _forget(self, call: Call) -> None:
         """Leave nothing of a call behind, however it ended."""
-        self._waiting.pop(call, None)
+        self._line.leave(call)
         if call.stream is not None and call.carrier is not None:
             call.carrier.abandon(call.stream, is_overdue=False)
-
-    def _fail_waiting(self, reason: str) -> None:
-        for call in self._waiting:
-            call.fail(NotSent(reason))
-        self._waiting.clear()
 
     # Connections.
 
@@ -183,33 +208,31 @@ class Pool:
         fresh = [connection for connection in self._connections if not connection.is_worn_out]
         if self._dialing is not None or self._is_closed or len(fresh) >= self._limits.max_connections:
             return
-        if any(connection.is_warming_up for connection in fresh):
+        if any(connection.wants_patience for connection in fresh):
             return
-        if self._clock.monotonic() >= self._not_before:
+        if not self._backoff.is_on:
             self._dialing = asyncio.create_task(self._dial(), name=f"http2 to {self._origin.authority}")
-        elif not self._connections:
-            self._fail_waiting(self._last_failure)
+        elif self._is_stranded:
+            self._line.fail(self._backoff.reason)
 
     async def _dial(self) -> None:
-        connection = Connection(self, self._origin.authority, self._clock, self._limits)
+        connection = Connection(self, self._origin.authority, self._clock, self._limits, self.last_stream)
         try:
-            await dial(connection, self._origin, self._tls, self._limits.connect_timeout)
+            await dial(connection, self._origin, self._tls, self._clock, self._limits.connect_timeout)
         except NotSent as error:
-            self._back_off(error.reason)
-            if not self._connections:
-                self._fail_waiting(error.reason)
+            self._backoff.failed(error.reason)
+            if self._is_stranded:
+                self._line.fail(error.reason)
         else:
             self._connections.append(connection)
         finally:
             self._dialing = None
         self.has_room()
 
-    def _back_off(self, reason: str) -> None:
-        """Wait longer after each failure in a row, with jitter, so that not everybody comes back at once."""
-        longest = min(FIRST_BACKOFF * 2**self._failures, LONGEST_BACKOFF)
-        self._failures = min(self._failures + 1, 20)
-        self._not_before = self._clock.monotonic() + longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-        self._last_failure = reason
+    @property
+    def _is_stranded(self) -> bool:
+        """Tell whether no connection is left on which a stream could ever be opened."""
+        return all(connection.is_leaving for connection in self._connections)
 
 
 def _room(connection: Connection) -> int:

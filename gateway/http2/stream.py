@@ -1,9 +1,9 @@
 """One request on its way, from the line it waits in to its answer."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Protocol
 
+from gateway.http2.answer_block import Head
 from gateway.http2.errors import Http2Error
 from gateway.http2.values import Request, Response
 
@@ -40,28 +40,30 @@ class Stream:
     __slots__ = (
         "body",
         "call",
-        "headers",
+        "head",
         "number",
         "sent_at",
         "size",
+        "turn",
         "unacknowledged",
         "unsent",
         "window",
     )
 
-    def __init__(self, number: int, call: Call, window: int, sent_at: float) -> None:
+    def __init__(self, number: int, call: Call, window: int, turn: int, sent_at: float) -> None:
         self.number = number
         self.call = call
         self.window = window
+        self.turn = turn
         self.sent_at = sent_at
         self.unsent = memoryview(call.request.body)
-        self.headers: Mapping[str, str] | None = None
+        self.head: Head | None = None
         self.body: list[bytes] = []
         self.size = 0
         self.unacknowledged = 0
 
-    def finish(self, limit: int) -> None:
+    def answer(self, head: Head, limit: int) -> None:
         """End the call with the answer that has arrived, its body cut at `limit` bytes."""
-        if self.headers is not None and not self.call.answer.done():
+        if not self.call.answer.done():
             body = b"".join(self.body)[:limit]
-            self.call.answer.set_result(Response(int(self.headers[":status"]), self.headers, body))
+            self.call.answer.set_result(Response(head.status or 0, head.headers, body))

@@ -3,8 +3,8 @@
 from typing import Protocol
 
 from gateway.http2 import frames
+from gateway.http2.answer_block import BlockReader, Head
 from gateway.http2.errors import NotSent, ProtocolError, Unanswered
-from gateway.http2.header_block import BlockReader
 from gateway.http2.outgoing import Outgoing
 from gateway.http2.stream import Call, Stream
 from gateway.http2.values import Limits
@@ -46,11 +46,17 @@ class Streams:
         return list(self._open.values())
 
     def open(self, call: Call, now: float) -> Stream:
-        """Open a stream for a call and send its request."""
-        stream = Stream(self.next, call, self._out.initial_window, now)
+        """Open a stream for a call and send its request.
+
+        Raises:
+            NotSent: no such request may be sent; nothing has changed.
+        """
+        request = call.request
+        block = self._out.blocks.write(request.path, request.constant, request.varying)
+        stream = Stream(self.next, call, self._out.initial_window, self._out.turn, now)
         self.next += 2
         self._open[stream.number] = stream
-        self._out.open(stream)
+        self._out.open(stream, block)
         return stream
 
     def find(self, number: int) -> Stream | None:
@@ -63,19 +69,19 @@ class Streams:
             raise ProtocolError(frames.PROTOCOL_ERROR, "a frame on a stream that was never opened")
         return self._open.get(number)
 
-    def reset(self, stream: Stream, code: int) -> bool:
-        """Tell the peer that nobody waits for a stream any more; False when it has ended already."""
-        if self._open.get(stream.number) is not stream:
-            return False
+    def reset(self, stream: Stream, code: int) -> None:
+        """Tell the peer that nobody waits for an open stream any more."""
         self._out.write(frames.rst_stream(stream.number, code))
         self._drop(stream)
-        return True
 
     def fail_all(self, reason: str) -> None:
-        """End every stream: its request may have arrived."""
+        """End every stream: its request may have arrived, unless nothing of it left this process."""
         for stream in self.all():
-            stream.call.fail(Unanswered(reason))
             self._drop(stream)
+            if stream.turn == self._out.turn:
+                self._owner.not_sent(stream.call, NotSent(reason))
+            else:
+                stream.call.fail(Unanswered(reason))
 
     def give_back_above(self, last: int) -> None:
         """Return the requests the peer says it will not process (section 6.8)."""
@@ -90,34 +96,40 @@ class Streams:
         stream = self.find(number)
         if stream is None:
             return
-        if stream.headers is None:
-            raise ProtocolError(frames.PROTOCOL_ERROR, "a body before its headers")
         data = frames.unpadded(flags, payload)
-        stream.body.append(data)
-        stream.size += len(data)
+        if stream.head is None:
+            self.fail(stream, frames.PROTOCOL_ERROR)
+            return
+        if data:
+            stream.body.append(data)
+            stream.size += len(data)
         if flags & frames.END_STREAM:
-            self._finish(stream)
+            self._finish(stream, stream.head)
         elif stream.size > self._limits.max_response_body:
-            self._out.write(frames.rst_stream(number, frames.CANCEL))
-            self._finish(stream)
+            self._answer(stream, stream.head, is_peer_done=False)
         else:
             self._acknowledge_stream(stream, len(payload))
 
     def on_headers(self, flags: int, number: int, block: bytes) -> None:
         """Take an answer's headers, what comes before them (1xx), or its trailers."""
-        headers = self._blocks.read(block)  # also of streams long gone: every block is part of the connection's state
+        head = self._blocks.read(block)  # also of streams long gone: every block is part of the connection's state
         stream = self.find(number)
         if stream is None:
             return
-        status = headers.get(":status", "")
-        if stream.headers is None and not status.isdecimal():
-            self._fail(stream)
-        elif stream.headers is None and not status.startswith("1"):
-            stream.headers = headers
-        if flags & frames.END_STREAM and number in self._open:
-            self._finish(stream)
+        is_last = bool(flags & frames.END_STREAM)
+        if stream.head is not None:
+            if is_last and head.status == 0:
+                self._finish(stream, stream.head)
+            else:
+                self.fail(stream, frames.PROTOCOL_ERROR)
+        elif not head.status or head.status == 101 or (head.status < 200 and is_last):
+            self.fail(stream, frames.PROTOCOL_ERROR)
+        elif head.status >= 200:
+            stream.head = head
+            if is_last:
+                self._finish(stream, head)
 
-    def on_rst_stream(self, _flags: int, number: int, payload: bytes) -> None:
+    def on_rst_stream(self, number: int, payload: bytes) -> None:
         """Take the end of a stream without an answer; a refused one was not processed (section 8.7)."""
         stream, code = self.find(number), frames.number(payload)
         if stream is None:
@@ -129,20 +141,49 @@ class Streams:
             stream.call.fail(Unanswered("stream_reset"))
         self._owner.stream_ended()
 
-    def _finish(self, stream: Stream) -> None:
-        if stream.headers is None:
-            self._fail(stream)
+    def on_window_update(self, number: int, payload: bytes) -> None:
+        """Take window for requests' bodies (section 6.9)."""
+        increment = frames.number(payload) & frames.MAX_WINDOW
+        if number:
+            self._widen_stream(number, increment)
+        elif increment:
+            self._out.widen(increment)
+        else:
+            raise ProtocolError(frames.PROTOCOL_ERROR, "a window update of nothing")
+
+    def _widen_stream(self, number: int, increment: int) -> None:
+        """Take window for one stream; a wrong increment ends the stream alone."""
+        stream = self.find(number)
+        if stream is None:
             return
-        if stream.unsent:
+        if not increment:
+            self.fail(stream, frames.PROTOCOL_ERROR)
+            return
+        try:
+            self._out.widen_stream(stream, increment)
+        except ProtocolError as error:
+            self.fail(stream, error.code)
+
+    def fail(self, stream: Stream, code: int) -> None:
+        """End a stream on which the peer broke the protocol; the others go on (section 5.4.2)."""
+        self.reset(stream, code)
+        stream.call.fail(Unanswered("protocol_error"))
+        self._owner.stream_ended()
+
+    def _finish(self, stream: Stream, head: Head) -> None:
+        """Take an answer that is complete, unless it is shorter or longer than it says (section 8.1.1)."""
+        length = head.headers.get("content-length")
+        if length is not None and length != str(stream.size):
+            self.fail(stream, frames.PROTOCOL_ERROR)
+        else:
+            self._answer(stream, head, is_peer_done=True)
+
+    def _answer(self, stream: Stream, head: Head, is_peer_done: bool) -> None:
+        if stream.unsent or not is_peer_done:
             self._out.write(frames.rst_stream(stream.number, frames.CANCEL))
         self.answered += 1
         self._drop(stream)
-        stream.finish(self._limits.max_response_body)
-        self._owner.stream_ended()
-
-    def _fail(self, stream: Stream) -> None:
-        self.reset(stream, frames.PROTOCOL_ERROR)
-        stream.call.fail(Unanswered("protocol_error"))
+        stream.answer(head, self._limits.max_response_body)
         self._owner.stream_ended()
 
     def _drop(self, stream: Stream) -> None:

@@ -36,7 +36,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A POST.
+    """A POST, of printable ASCII but for its body.
 
     `constant` headers repeat from request to request: each enters the peer's table once and is a byte or two from then
     on. `varying` ones are sent as they are and enter no table.
@@ -77,7 +77,6 @@ class Limits:
     connect_timeout: float = 8.0
     idle_ping_after: float = 300.0
     ping_timeout: float = 5.0
-    last_stream_id: int = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)

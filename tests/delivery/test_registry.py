@@ -1,37 +1,24 @@
 """Adding, changing and removing apps and workspaces, on a real store."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+import asyncio
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
-from cryptography.fernet import Fernet
 
 from gateway.delivery.admission import SECRET_PURPOSE
-from gateway.delivery.registry import Issued, Registry
+from gateway.delivery.registry import RETRIES, Issued, Registry
 from gateway.model.app import ApnsCredentials, FcmCredentials
-from gateway.model.errors import InUse, NameTaken, SettingsError, UnknownName
+from gateway.model.errors import Changed, InUse, NameTaken, SettingsError, UnknownName
 from gateway.model.secret import Secret
-from gateway.model.workspace import SecretHash
-from gateway.store.crypto import Vault
+from gateway.model.workspace import SecretHash, Workspace
+from gateway.store.port import Contents
 from gateway.store.sqlite import SqliteStore
 from tests.clock import ManualClock
+from tests.delivery.conftest import VAULT, OpenStore
 
 APNS = ApnsCredentials(topics=("com.example.chat",), key="apple-key-text", fingerprint="f1")
 FCM = FcmCredentials(project_id="example", client_email="push@example.com", service_account="{}", fingerprint="f2")
-VAULT = Vault([Fernet.generate_key().decode()], "lookup")
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = await SqliteStore.open(tmp_path / "gateway.db", lambda is_new: VAULT)
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def registry(store: SqliteStore, clock: ManualClock) -> Registry:
-    return Registry(store, VAULT, clock)
 
 
 def hash_of(secret: Secret) -> str:
@@ -86,9 +73,10 @@ async def test_credentials_are_replaced_one_platform_at_a_time(registry: Registr
     app = await registry.add_app("Chat", APNS, FCM)
     new_apns = msgspec.structs.replace(APNS, key="next-key-text", fingerprint="f3")
     new_fcm = msgspec.structs.replace(FCM, project_id="next", fingerprint="f4")
-    assert await registry.replace_credentials("Chat", new_apns, None) == msgspec.structs.replace(app, apns=new_apns)
+    changed = await registry.replace_credentials("Chat", new_apns, None)
+    assert changed == msgspec.structs.replace(app, apns=new_apns, version=2)
     changed = await registry.replace_credentials("Chat", None, new_fcm)
-    assert changed == msgspec.structs.replace(app, apns=new_apns, fcm=new_fcm)
+    assert changed == msgspec.structs.replace(app, apns=new_apns, fcm=new_fcm, version=3)
     assert await registry.app("Chat") == changed
 
 
@@ -194,14 +182,19 @@ async def test_secrets_are_kept_as_hashes_only(registry: Registry, store: Sqlite
 async def test_only_what_is_given_of_a_workspace_changes(registry: Registry) -> None:
     chat, other = await registry.add_app("Chat", APNS, None), await registry.add_app("Other", None, FCM)
     workspace = (await registry.add_workspace("Example", ("Chat",), "unique", ("10.0.0.0/8",))).workspace
-    assert await registry.update_workspace("Example") == workspace
-    for given, expected in (
-        ({"apps": ("Other", "Chat")}, {"apps": (other.id, chat.id)}),
-        ({"unique_id": "another"}, {"unique_id": "another"}),
-        ({"allow_from": ("192.0.2.0/24",)}, {"allow_from": ("192.0.2.0/24",)}),
-        ({"suspended": True}, {"suspended": True}),
+    assert workspace.version == 1
+    unchanged = await registry.update_workspace("Example")
+    assert unchanged == msgspec.structs.replace(workspace, version=2)
+    for version, (given, expected) in enumerate(
+        (
+            ({"apps": ("Other", "Chat")}, {"apps": (other.id, chat.id)}),
+            ({"unique_id": "another"}, {"unique_id": "another"}),
+            ({"allow_from": ("192.0.2.0/24",)}, {"allow_from": ("192.0.2.0/24",)}),
+            ({"suspended": True}, {"suspended": True}),
+        ),
+        start=3,
     ):
-        workspace = msgspec.structs.replace(workspace, **expected)
+        workspace = msgspec.structs.replace(workspace, **expected, version=version)
         assert await registry.update_workspace("Example", **given) == workspace
         assert await registry.workspace("Example") == workspace
 
@@ -231,7 +224,8 @@ async def test_rotation_without_grace_forgets_the_old_secret_at_once(registry: R
     new = await registry.rotate("Example")
     assert new.secret != old.secret
     assert (await registry.workspace("Example")).secrets == (SecretHash(hash_of(new.secret)),)
-    assert msgspec.structs.replace(new.workspace, secrets=()) == msgspec.structs.replace(old.workspace, secrets=())
+    expected = msgspec.structs.replace(old.workspace, secrets=new.workspace.secrets, version=2)
+    assert new.workspace == expected
 
 
 async def test_rotation_with_grace_lets_the_old_secret_work_until_then(registry: Registry, clock: ManualClock) -> None:
@@ -271,3 +265,108 @@ async def test_rotation_forgets_secrets_that_are_over(registry: Registry, clock:
     third = await registry.rotate("Example", grace=60.0)
     kept = [secret.hash for secret in (await registry.workspace("Example")).secrets]
     assert kept == [hash_of(third.secret), hash_of(second.secret)]
+
+
+@pytest.fixture
+async def colleagues(open_store: OpenStore, registry: Registry, clock: ManualClock) -> tuple[Registry, Registry]:
+    """Two operators, each with a store object of their own on the one file."""
+    return registry, Registry(await open_store(), VAULT, clock)
+
+
+Colleagues = tuple[Registry, Registry]
+
+
+@pytest.mark.parametrize("attempt", range(5))
+async def test_changes_of_one_workspace_at_the_same_moment_all_survive(colleagues: Colleagues, attempt: int) -> None:
+    here, there = colleagues
+    first = await example(here)
+    other = await here.add_app("Other", None, FCM)
+    rotated, _, _, _, rotated_there, _ = await asyncio.gather(
+        here.rotate("Example", grace=60.0),
+        there.update_workspace("Example", suspended=True),
+        here.update_workspace("Example", unique_id="another"),
+        there.update_workspace("Example", allow_from=("192.0.2.0/24",)),
+        there.rotate("Example", grace=60.0),
+        here.update_workspace("Example", apps=("Other",)),
+    )
+    kept = await there.workspace("Example")
+    assert {secret.hash for secret in kept.secrets} == {hash_of(one.secret) for one in (first, rotated, rotated_there)}
+    assert sum(secret.until is None for secret in kept.secrets) == 1
+    assert (kept.suspended, kept.unique_id) == (True, "another")
+    assert (kept.allow_from, kept.apps) == (("192.0.2.0/24",), (other.id,))
+    assert kept.version == first.workspace.version + 6
+
+
+async def test_credentials_of_both_platforms_replaced_at_the_same_moment_are_both_there(
+    colleagues: Colleagues,
+) -> None:
+    here, there = colleagues
+    app = await here.add_app("Chat", APNS, FCM)
+    apns, fcm = msgspec.structs.replace(APNS, fingerprint="f3"), msgspec.structs.replace(FCM, fingerprint="f4")
+    await asyncio.gather(here.replace_credentials("Chat", apns, None), there.replace_credentials("Chat", None, fcm))
+    assert await here.app("Chat") == msgspec.structs.replace(app, apns=apns, fcm=fcm, version=3)
+
+
+async def test_of_many_rotations_at_once_every_one_survives_or_is_told(colleagues: Colleagues) -> None:
+    first = await example(colleagues[0])
+    rotations = (registry.rotate("Example", grace=60.0) for registry in colleagues * (RETRIES * 2))
+    results = await asyncio.gather(*rotations, return_exceptions=True)
+    issued = [one for one in results if isinstance(one, Issued)]
+    told = [one for one in results if isinstance(one, Changed)]
+    assert len(issued) + len(told) == 4 * RETRIES
+    assert len(issued) > RETRIES
+    kept = await colleagues[1].workspace("Example")
+    assert {secret.hash for secret in kept.secrets} == {hash_of(one.secret) for one in (first, *issued)}
+    assert kept.version == 1 + len(issued)
+
+
+class Busy:
+    """A store in which a colleague is always faster."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self.puts = 0
+
+    async def load(self) -> Contents:
+        return await self._store.load()
+
+    async def put_workspace(self, workspace: Workspace) -> Workspace:
+        self.puts += 1
+        (present,) = (await self._store.load()).workspaces
+        await self._store.put_workspace(msgspec.structs.replace(present, unique_id=f"pin {self.puts}"))
+        return await self._store.put_workspace(workspace)
+
+
+async def test_who_always_loses_is_told_and_has_changed_nothing(
+    registry: Registry, store: SqliteStore, clock: ManualClock
+) -> None:
+    first = await example(registry)
+    busy = Busy(store)
+    with pytest.raises(Changed, match="'Example' was changed by somebody else at the same moment; try again"):
+        await Registry(busy, VAULT, clock).update_workspace("Example", suspended=True)
+    assert busy.puts == RETRIES + 1
+    kept = await registry.workspace("Example")
+    assert kept == msgspec.structs.replace(first.workspace, unique_id=f"pin {busy.puts}", version=1 + busy.puts)
+
+
+@pytest.mark.parametrize("attempt", range(5))
+async def test_a_workspace_removed_amid_changes_stays_removed(colleagues: Colleagues, attempt: int) -> None:
+    here, there = colleagues
+    await example(here)
+    results = await asyncio.gather(
+        here.rotate("Example"),
+        there.remove_workspace("Example"),
+        here.update_workspace("Example", suspended=True),
+        return_exceptions=True,
+    )
+    assert (await there.contents()).workspaces == ()
+    errors = [one for one in results if isinstance(one, BaseException)]
+    assert all(isinstance(error, UnknownName) for error in errors)
+
+
+async def test_of_colleagues_who_take_one_name_one_gets_it(colleagues: Colleagues) -> None:
+    await colleagues[0].add_app("Chat", APNS, None)
+    adding = (registry.add_workspace("Example", ("Chat",)) for registry in colleagues * 4)
+    results = await asyncio.gather(*adding, return_exceptions=True)
+    (issued,) = [one for one in results if not isinstance(one, NameTaken)]
+    assert (await colleagues[0].contents()).workspaces == (issued.workspace,)

@@ -10,7 +10,8 @@ import trustme
 
 from gateway.http2 import Limits, Origin, Pool, Request, Response
 from tests.clock import ManualClock
-from tests.http2.scripted import Server, scripted
+from tests.http2.scripted import PATIENCE, Peer, Server, scripted
+from tests.http2.scripted import window as widen
 
 Send = Callable[..., "asyncio.Task[Response]"]
 MakePool = Callable[..., Pool]
@@ -53,9 +54,9 @@ async def make_pool(server: Server, client_tls: ssl.SSLContext, clock: ManualClo
     """Make pools that are closed after the test, before their server."""
     made: list[Pool] = []
 
-    def make(limits: Limits | None = None, tls: ssl.SSLContext | None = None, port: int | None = None) -> Pool:
+    def make(limits: Limits | None = None, port: int | None = None, kind: type[Pool] = Pool) -> Pool:
         origin = Origin("127.0.0.1", server.port if port is None else port)
-        pool = Pool(origin, tls or client_tls, clock=clock, limits=limits or Limits())
+        pool = kind(origin, client_tls, clock=clock, limits=limits or Limits())
         made.append(pool)
         return pool
 
@@ -75,7 +76,7 @@ async def send(pool: Pool) -> AsyncIterator[Send]:
     sending: list[asyncio.Task[Response]] = []
 
     def begin(path: str = "/", body: bytes = b"{}", timeout: float = 10.0, by: Pool | None = None) -> Any:
-        coroutine: Coroutine[Any, Any, Response] = (by or pool).send(request(path, body), timeout=timeout)
+        coroutine: Coroutine[Any, Any, Response] = (by or pool).send(a_request(path, body), timeout=timeout)
         sending.append(asyncio.get_running_loop().create_task(coroutine))
         return sending[-1]
 
@@ -85,5 +86,35 @@ async def send(pool: Pool) -> AsyncIterator[Send]:
     await asyncio.gather(*sending, return_exceptions=True)
 
 
-def request(path: str = "/", body: bytes = b"{}") -> Request:
+def a_request(path: str = "/", body: bytes = b"{}") -> Request:
     return Request(path, (("content-type", "application/json"),), (("x-id", path),), body)
+
+
+async def served(server: Server, send: Send, peer: Peer, window: int = 0) -> None:
+    """The same connection serves the next request, and is still the only one."""
+    if window:
+        peer.send(widen(0, window))
+    sending = send("/next")
+    while (request := await peer.request()).path != "/next":
+        pass
+    peer.answer(request.stream, 200)
+    assert (await sending).status == 200
+    assert server.connections == 1
+
+
+async def replaced(server: Server, send: Send) -> Peer:
+    """A new connection serves the next request."""
+    sending = send("/next")
+    peer = await server.accepted()
+    request = await peer.request()
+    assert request.path == "/next"
+    peer.answer(request.stream, 200)
+    assert (await sending).status == 200
+    return peer
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop turn, and the sockets be read, until a condition holds."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event, and is milliseconds away
+            await asyncio.sleep(0)

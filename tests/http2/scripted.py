@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ssl
 import struct
+from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 
@@ -72,21 +73,28 @@ class Peer:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self._decoder = Decoder()
+        self._decoder = Decoder(max_header_list_size=2**20)
         self._block = b""
+        self._complete: deque[Received] = deque()
         self._begun: dict[int, Received] = {}
         self.encoder = Encoder()
         self.encoder.header_table_size = 0
         self.frames: list[Frame] = []
+        self.is_alive = True
+        """Whether a PING is answered when it is read."""
 
     def send(self, *pieces: bytes) -> None:
         self._writer.write(b"".join(pieces))
 
-    def block(self, status: int | str | None = 200, headers: Iterable[tuple[str, str]] = (), huffman: bool = True) -> bytes:
+    def block(
+        self, status: int | str | None = 200, headers: Iterable[tuple[str, str]] = (), huffman: bool = True
+    ) -> bytes:
         lines = [] if status is None else [(":status", str(status))]
         return self.encoder.encode([*lines, *headers], huffman=huffman)
 
-    def answer(self, stream: int, status: int = 200, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()) -> None:
+    def answer(
+        self, stream: int, status: int = 200, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
         block = self.block(status, headers)
         self.send(frame(HEADERS, END_HEADERS | (0 if body else END_STREAM), stream, block))
         for at in range(0, len(body), 16_384):
@@ -99,22 +107,23 @@ class Peer:
             payload = await self._reader.readexactly(int.from_bytes(head[:3], "big"))
         read = Frame(head[3], head[4], int.from_bytes(head[5:], "big"), payload)
         self.frames.append(read)
+        self._assemble(read)
+        if read.kind == PING and not read.flags & ACK and self.is_alive:
+            self.send(frame(PING, ACK, 0, read.payload))
         return read
 
     async def until(self, kind: int, flags: int = 0) -> Frame:
-        """Read on until a frame of this kind with these flags; requests that begin meanwhile are kept."""
+        """Read on until a frame of this kind with these flags; requests that arrive meanwhile are kept."""
         while True:
             read = await self.frame()
-            self._assemble(read)
             if read.kind == kind and read.flags & flags == flags:
                 return read
 
     async def request(self) -> Received:
-        """Read on until a request is complete."""
-        while True:
-            complete = self._assemble(await self.frame())
-            if complete is not None:
-                return complete
+        """Return the next request that is complete."""
+        while not self._complete:
+            await self.frame()
+        return self._complete.popleft()
 
     async def requests(self, count: int) -> list[Received]:
         return [await self.request() for _ in range(count)]
@@ -152,21 +161,21 @@ class Peer:
         with contextlib.suppress(OSError, ssl.SSLError):
             await self._writer.wait_closed()
 
-    def _assemble(self, read: Frame) -> Received | None:
+    def _assemble(self, read: Frame) -> None:
+        if read.kind == HEADERS:
+            self._begun[read.stream] = Received(read.stream)
         if read.kind in (HEADERS, CONTINUATION):
             self._block += read.payload
-            if read.kind == HEADERS:
-                self._begun[read.stream] = Received(read.stream)
-                self._ends_with_headers = bool(read.flags & END_STREAM)
             if read.flags & END_HEADERS:
-                headers = self._decoder.decode(self._block)
-                self._begun[read.stream].headers = [(name, value) for name, value in headers]
-                self._block = b""
-                return self._begun.pop(read.stream) if self._ends_with_headers else None
-        elif read.kind == DATA:
+                self._begun[read.stream].headers = [(str(name), str(value)) for name, value in self._decode()]
+        if read.kind == DATA:
             self._begun[read.stream].body += read.payload
-            return self._begun.pop(read.stream) if read.flags & END_STREAM else None
-        return None
+        if read.kind in (HEADERS, DATA) and read.flags & END_STREAM:
+            self._complete.append(self._begun.pop(read.stream))
+
+    def _decode(self) -> Iterable[tuple[str, str]]:
+        block, self._block = self._block, b""
+        return self._decoder.decode(block)
 
 
 class Server:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway.http2 import Limits, Pool, Unanswered
-from tests.http2.conftest import MakePool, Send
+from tests.http2.conftest import MakePool, Send, served
 from tests.http2.scripted import (
     CONTINUATION,
     DATA,
@@ -28,8 +28,8 @@ async def test_a_request_arrives_whole_and_its_answer_returns(server: Server, se
     assert request.headers == [
         (":method", "POST"),
         (":scheme", "https"),
-        (":authority", f"127.0.0.1:{server.port}"),
         (":path", "/3/device/abc"),
+        (":authority", f"127.0.0.1:{server.port}"),
         ("content-type", "application/json"),
         ("x-id", "/3/device/abc"),
     ]
@@ -192,19 +192,3 @@ async def test_an_answer_before_the_whole_request_ends_it(server: Server, pool: 
     assert (await peer.until(RST_STREAM)).stream == 1
     assert pool.statistics().in_flight == 0
     await served(server, send, peer, window=100_000)
-
-
-async def served(server: Server, send: Send, peer: object, window: int = 0) -> None:
-    """The connection serves the next request, and is still the only one."""
-    from tests.http2.scripted import Peer
-    from tests.http2.scripted import window as widen
-
-    assert isinstance(peer, Peer)
-    if window:
-        peer.send(widen(0, window))
-    sending = send("/next")
-    while (request := await peer.request()).path != "/next":
-        pass
-    peer.answer(request.stream, 200)
-    assert (await sending).status == 200
-    assert server.connections == 1

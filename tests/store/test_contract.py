@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.model.app import ApnsCredentials, ApnsEnvironment, App, FcmCredentials
-from gateway.model.errors import NameTaken, StoreError
+from gateway.model.errors import Changed, NameTaken, StoreError
 from gateway.model.workspace import SecretHash, Workspace
 from gateway.store.port import Store
 from tests.store.conftest import OpenStore
@@ -27,18 +27,20 @@ class Shelf:
         self._store = store
         self._is_app = kind == "app"
 
-    async def put(self, key: str, name: str) -> None:
+    async def put(self, key: str, name: str, version: int = 0) -> App | Workspace:
         if self._is_app:
-            await self._store.put_app(App(id=key, name=name))
-        else:
-            await self._store.put_workspace(Workspace(id=key, name=name, apps=(), secrets=()))
+            return await self._store.put_app(App(id=key, name=name, version=version))
+        return await self._store.put_workspace(Workspace(id=key, name=name, apps=(), secrets=(), version=version))
 
     async def remove(self, key: str) -> None:
         await (self._store.remove_app if self._is_app else self._store.remove_workspace)(key)
 
-    async def names(self) -> dict[str, str]:
+    async def all(self) -> tuple[App | Workspace, ...]:
         contents = await self._store.load()
-        return {one.id: one.name for one in (contents.apps if self._is_app else contents.workspaces)}
+        return contents.apps if self._is_app else contents.workspaces
+
+    async def names(self) -> dict[str, str]:
+        return {one.id: one.name for one in await self.all()}
 
 
 async def test_a_new_store_is_empty(store: Store) -> None:
@@ -56,12 +58,67 @@ async def test_what_is_put_is_there(store: Store, kind: str) -> None:
 
 
 @KINDS
-async def test_put_replaces_the_one_with_its_id(store: Store, kind: str) -> None:
+async def test_put_replaces_the_one_with_its_id_and_version(store: Store, kind: str) -> None:
+    shelf = Shelf(store, kind)
+    first = await shelf.put("1", "first")
+    second = await shelf.put("2", "second")
+    other = await shelf.put("1", "other", first.version)
+    assert await shelf.names() == {"1": "other", "2": "second"}
+    assert set(await shelf.all()) == {other, second}
+
+
+@KINDS
+async def test_every_replacement_adds_one_to_the_version(store: Store, kind: str) -> None:
+    shelf = Shelf(store, kind)
+    for version in range(5):
+        put = await shelf.put("1", f"name {version}", version)
+        assert (put.version, put.name) == (version + 1, f"name {version}")
+        assert await shelf.all() == (put,)
+
+
+@KINDS
+@pytest.mark.parametrize("version", [1, 3, 4, 1_000_000, -1], ids="version {}".format)
+@pytest.mark.parametrize("name", ["first", "other"])
+async def test_what_was_changed_meanwhile_is_not_replaced(store: Store, kind: str, version: int, name: str) -> None:
     shelf = Shelf(store, kind)
     await shelf.put("1", "first")
-    await shelf.put("2", "second")
-    await shelf.put("1", "other")
-    assert await shelf.names() == {"1": "other", "2": "second"}
+    await shelf.put("1", "first", 1)
+    before = await store.load()
+    with pytest.raises(Changed, match=f"'{name}' was changed by somebody else at the same moment; try again"):
+        await shelf.put("1", name, version)
+    assert await store.load() == before
+    assert (await shelf.put("1", name, 2)).version == 3
+
+
+@KINDS
+async def test_what_was_removed_meanwhile_does_not_come_back(store: Store, kind: str) -> None:
+    shelf = Shelf(store, kind)
+    put = await shelf.put("1", "first")
+    await shelf.remove("1")
+    before = await store.load()
+    with pytest.raises(Changed):
+        await shelf.put("1", "first", put.version)
+    assert await store.load() == before
+
+
+@KINDS
+@pytest.mark.parametrize("name", ["first", "other"])
+async def test_an_id_is_added_once(store: Store, kind: str, name: str) -> None:
+    shelf = Shelf(store, kind)
+    await shelf.put("1", "first")
+    before = await store.load()
+    with pytest.raises(StoreError):
+        await shelf.put("1", name)
+    assert await store.load() == before
+
+
+@KINDS
+@pytest.mark.xfail(raises=NameTaken, strict=True, reason="the store takes an id that exists for a name that does")
+async def test_an_id_that_exists_is_told_as_changed(store: Store, kind: str) -> None:
+    shelf = Shelf(store, kind)
+    await shelf.put("1", "first")
+    with pytest.raises(Changed):
+        await shelf.put("1", "other")
 
 
 @KINDS
@@ -89,29 +146,31 @@ async def test_a_name_taken_is_refused_and_changes_nothing(store: Store, kind: s
     await shelf.put("1", "first")
     await shelf.put("2", "second")
     before = await store.load()
-    for key in ("2", "3"):
+    for key, version in (("2", 1), ("3", 0)):
         with pytest.raises(NameTaken, match="the name 'first' is taken; choose another"):
-            await shelf.put(key, "first")
+            await shelf.put(key, "first", version)
     assert await store.load() == before
 
 
 async def test_an_app_and_a_workspace_may_share_a_name_and_an_id(store: Store) -> None:
     app, workspace = App(id="1", name="Chat"), Workspace(id="1", name="Chat", apps=(), secrets=())
     await store.put_app(app)
-    await store.put_workspace(workspace)
+    kept = await store.put_workspace(workspace)
     await store.remove_app("1")
     contents = await store.load()
-    assert (contents.apps, contents.workspaces) == ((), (workspace,))
+    assert (contents.apps, contents.workspaces) == ((), (kept,))
 
 
 @pytest.mark.parametrize(
     "change",
     [
         lambda store: store.put_app(APP),
-        lambda store: store.put_app(msgspec.structs.replace(APP, id="app-0", created_at=1.0)),
+        lambda store: store.put_app(msgspec.structs.replace(APP, id="app-0", created_at=1.0, version=1)),
         lambda store: store.remove_app("app-0"),
         lambda store: store.put_workspace(WORKSPACE),
-        lambda store: store.put_workspace(msgspec.structs.replace(WORKSPACE, id="workspace-0", suspended=True)),
+        lambda store: store.put_workspace(
+            msgspec.structs.replace(WORKSPACE, id="workspace-0", suspended=True, version=1)
+        ),
         lambda store: store.remove_workspace("workspace-0"),
     ],
     ids=["add app", "replace app", "remove app", "add workspace", "replace workspace", "remove workspace"],
@@ -149,10 +208,11 @@ _APNS = st.builds(
     fingerprint=_TEXT,
 )
 _FCM = st.builds(FcmCredentials, project_id=_TEXT, client_email=_TEXT, service_account=_TEXT, fingerprint=_TEXT)
-_APPS = st.builds(App, id=st.just("app"), name=_TEXT, apns=st.none() | _APNS, fcm=st.none() | _FCM, created_at=_TIME)
+_IDS = st.uuids().map(str)
+_APPS = st.builds(App, id=_IDS, name=_TEXT, apns=st.none() | _APNS, fcm=st.none() | _FCM, created_at=_TIME)
 _WORKSPACES = st.builds(
     Workspace,
-    id=st.just("workspace"),
+    id=_IDS,
     name=_TEXT,
     apps=st.lists(_TEXT, max_size=3).map(tuple),
     secrets=st.lists(st.builds(SecretHash, _TEXT, st.none() | _TIME), max_size=3).map(tuple),
@@ -166,10 +226,12 @@ _WORKSPACES = st.builds(
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(app=_APPS, workspace=_WORKSPACES)
 async def test_every_field_comes_back_as_it_was(store: Store, app: App, workspace: Workspace) -> None:
-    await store.put_app(app)
-    await store.put_workspace(workspace)
+    put = await store.put_app(app), await store.put_workspace(workspace)
+    assert put == (msgspec.structs.replace(app, version=1), msgspec.structs.replace(workspace, version=1))
     contents = await store.load()
-    assert (contents.apps, contents.workspaces) == ((app,), (workspace,))
+    assert (contents.apps, contents.workspaces) == ((put[0],), (put[1],))
+    await store.remove_app(app.id)
+    await store.remove_workspace(workspace.id)
 
 
 async def test_two_stores_on_the_same_data_see_each_others_changes(open_store: OpenStore) -> None:
@@ -197,9 +259,10 @@ async def test_concurrent_writers_all_succeed(open_store: OpenStore) -> None:
     stores = [await open_store() for _ in range(4)]
     before = await stores[0].revision()
     apps = [App(id=f"app-{number}", name=f"Chat {number}") for number in range(40)]
-    await asyncio.gather(*(stores[number % 4].put_app(app) for number, app in enumerate(apps)))
+    put = await asyncio.gather(*(stores[number % 4].put_app(app) for number, app in enumerate(apps)))
     contents = await stores[0].load()
-    assert set(contents.apps) == set(apps)
+    assert {(app.id, app.name) for app in put} == {(app.id, app.name) for app in apps}
+    assert set(contents.apps) == set(put)
     assert contents.revision == before + 40
 
 
@@ -207,7 +270,22 @@ async def test_of_concurrent_takers_of_a_name_one_gets_it(open_store: OpenStore)
     stores = [await open_store() for _ in range(4)]
     takers = (store.put_app(App(id=f"app-{number}", name="Chat")) for number, store in enumerate(stores))
     results = await asyncio.gather(*takers, return_exceptions=True)
-    assert sorted(type(result).__name__ for result in results) == ["NameTaken"] * 3 + ["NoneType"]
+    assert sorted(type(result).__name__ for result in results) == ["App"] + ["NameTaken"] * 3
+
+
+@KINDS
+async def test_of_concurrent_changers_of_one_version_one_wins_and_the_others_hear_of_it(
+    open_store: OpenStore, kind: str
+) -> None:
+    shelves = [Shelf(await open_store(), kind) for _ in range(4)]
+    first = await shelves[0].put("1", "first")
+    before = (await (await open_store()).load()).revision
+    changes = (shelf.put("1", f"name {number}", first.version) for number, shelf in enumerate(shelves * 3))
+    results = await asyncio.gather(*changes, return_exceptions=True)
+    won = [result for result in results if not isinstance(result, Changed)]
+    assert won == list(await shelves[0].all())
+    assert [result.version for result in won] == [2]
+    assert (await (await open_store()).load()).revision == before + 1
 
 
 async def test_a_load_amid_changes_is_of_one_revision(open_store: OpenStore) -> None:
@@ -216,8 +294,9 @@ async def test_a_load_amid_changes_is_of_one_revision(open_store: OpenStore) -> 
     loads = []
 
     async def write() -> None:
+        app = APP
         for revision in range(start + 1, start + 101):
-            await writer.put_app(msgspec.structs.replace(APP, created_at=float(revision)))
+            app = await writer.put_app(msgspec.structs.replace(app, created_at=float(revision)))
 
     writing = asyncio.create_task(write())
     while not writing.done():
@@ -253,6 +332,7 @@ async def test_closing_waits_for_what_is_under_way_and_may_be_repeated(open_stor
     putting = asyncio.create_task(store.put_app(APP))
     await asyncio.sleep(0)
     await store.close()
-    await putting
+    put = await putting
     await store.close()
-    assert (await (await open_store()).load()).apps == (APP,)
+    assert (await (await open_store()).load()).apps == (put,)
+    assert (put.id, put.name) == (APP.id, APP.name)

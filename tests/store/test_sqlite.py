@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from msgspec import DecodeError, structs
 
 from gateway.model.app import ApnsCredentials, App, FcmCredentials
 from gateway.model.errors import StoreError, StoreKeyError
@@ -24,6 +25,7 @@ APP = App(
     apns=ApnsCredentials(topics=("com.example.chat",), key="apple-key-text"),
     fcm=FcmCredentials(project_id="example", client_email="push@example.com", service_account="google-key-text"),
 )
+STORED = structs.replace(APP, version=1)
 WORKSPACE = Workspace(id="workspace-1", name="Example Ltd", apps=("app-1",), secrets=(SecretHash("hash-of-secret"),))
 
 
@@ -46,6 +48,14 @@ async def execute(path: Path, statement: str) -> None:
             connection.execute(statement)
 
     await to_thread(run)
+
+
+async def rows(path: Path, query: str) -> list[tuple[object, ...]]:
+    def run() -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            return connection.execute(query).fetchall()
+
+    return await to_thread(run)
 
 
 async def open_beside_keys(path: Path) -> SqliteStore:
@@ -99,13 +109,13 @@ async def test_key_files_of_its_own_open_it_again(tmp_path: Path) -> None:
     await store.put_app(APP)
     await store.close()
     again = await open_beside_keys(path)
-    assert (await again.load()).apps == (APP,)
+    assert (await again.load()).apps == (STORED,)
     await again.close()
 
 
 async def test_with_rotated_keys_what_is_old_can_be_read(filled: Path) -> None:
     store = await SqliteStore.open(filled, keys(Vault([Fernet.generate_key().decode(), *KEYS], "lookup")))
-    assert (await store.load()).apps == (APP,)
+    assert (await store.load()).apps == (STORED,)
     await store.close()
 
 
@@ -152,6 +162,46 @@ async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Pa
     assert await contents(tmp_path) == before
 
 
+@pytest.fixture
+async def foreign(tmp_path: Path) -> Path:
+    """Another program's database with something in it."""
+    path = tmp_path / "foreign" / "notes.db"
+    await to_thread(path.parent.mkdir)
+    await execute(path, "CREATE TABLE notes (text TEXT)")
+    await execute(path, "INSERT INTO notes VALUES ('milk, bread')")
+    return path
+
+
+async def test_another_programs_database_is_refused_and_keeps_what_it_holds(foreign: Path) -> None:
+    with pytest.raises(StoreError, match="the file is another program's database; name one of the gateway's own"):
+        await SqliteStore.open(foreign, keys(Vault(KEYS, "lookup")))
+    assert await rows(foreign, "SELECT type, name FROM sqlite_master") == [("table", "notes")]
+    assert await rows(foreign, "SELECT text FROM notes") == [("milk, bread",)]
+    assert await rows(foreign, "PRAGMA user_version") == [(0,)]
+    assert set(await contents(foreign.parent)) == {"notes.db"}
+
+
+@pytest.mark.xfail(strict=True, reason="the write-ahead log is turned on before anybody looks whose the file is")
+async def test_another_programs_database_is_left_byte_for_byte_as_it_was(foreign: Path) -> None:
+    before = await contents(foreign.parent)
+    with pytest.raises(StoreError, match="another program's database"):
+        await SqliteStore.open(foreign, keys(Vault(KEYS, "lookup")))
+    assert await contents(foreign.parent) == before
+
+
+@pytest.mark.xfail(strict=True, reason="the missing keys are complained of first")
+async def test_another_programs_database_is_called_so_where_keys_lie_beside_the_store(foreign: Path) -> None:
+    with pytest.raises(StoreError, match="another program's database"):
+        await open_beside_keys(foreign)
+
+
+async def test_another_programs_database_of_our_schema_number_is_refused(foreign: Path) -> None:
+    await execute(foreign, f"PRAGMA user_version = {SCHEMA_VERSION}")
+    with pytest.raises(StoreError, match=f"cannot open the store {foreign}: no such table: meta"):
+        await SqliteStore.open(foreign, keys(Vault(KEYS, "lookup")))
+    assert await rows(foreign, "SELECT text FROM notes") == [("milk, bread",)]
+
+
 async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     await to_thread((tmp_path / "data").write_text, "a file")
     path = tmp_path / "data" / "deep" / "gateway.db"
@@ -185,7 +235,7 @@ async def test_gateways_that_start_at_once_share_one_new_store(tmp_path: Path, a
     stores = await asyncio.gather(*(open_beside_keys(path) for _ in range(8)))
     await stores[0].put_app(APP)
     for store in stores:
-        assert (await store.load()).apps == (APP,)
+        assert (await store.load()).apps == (STORED,)
         await store.close()
 
 
@@ -194,5 +244,28 @@ async def test_a_store_that_breaks_while_open_is_told_as_such(filled: Path) -> N
     await execute(filled, "DROP TABLE proofs")
     with pytest.raises(StoreError, match="the store does not answer: no such table: proofs"):
         await store.load()
-    await store.put_workspace(WORKSPACE)
+    assert await store.put_workspace(structs.replace(WORKSPACE, version=1)) == structs.replace(WORKSPACE, version=2)
+    await store.close()
+
+
+@pytest.mark.xfail(raises=DecodeError, strict=True, reason="a damaged document leaves the store as a fault of its own")
+async def test_a_damaged_document_is_told_as_a_fault_of_the_store(filled: Path) -> None:
+    await execute(filled, "UPDATE workspaces SET document = X'7B'")
+    store = await SqliteStore.open(filled, keys(Vault(KEYS, "lookup")))
+    try:
+        with pytest.raises(StoreError):
+            await store.load()
+    finally:
+        await store.close()
+
+
+async def test_a_change_waits_for_another_process_that_is_writing(filled: Path) -> None:
+    store = await SqliteStore.open(filled, keys(Vault(KEYS, "lookup")))
+    other = await to_thread(lambda: sqlite3.connect(filled, isolation_level=None, check_same_thread=False))
+    await to_thread(other.execute, "BEGIN IMMEDIATE")
+    changing = asyncio.create_task(store.put_workspace(structs.replace(WORKSPACE, suspended=True, version=1)))
+    assert (await rows(filled, "SELECT version FROM workspaces")) == [(1,)]
+    await to_thread(other.execute, "COMMIT")
+    await to_thread(other.close)
+    assert (await changing).version == 2
     await store.close()

@@ -1,0 +1,59 @@
+"""How long to leave a peer alone to which no connection can be made."""
+
+import random
+from collections.abc import Callable
+
+from gateway.model.clock import Clock, Timer
+
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 30.0
+"""Seconds between failed connection attempts: Apple takes rapid reconnecting for an attack."""
+_DOUBLINGS = 20
+"""Enough to reach the longest, and no number grows without end."""
+
+
+class Backoff:
+    """Waits longer after each failure in a row, with jitter, so that not everybody comes back at once."""
+
+    def __init__(self, clock: Clock, over: Callable[[], None]) -> None:
+        """Begin without one; `over` is called whenever one has passed."""
+        self._clock = clock
+        self._over = over
+        self._timer: Timer | None = None
+        self._failures = 0
+        self.reason = "connect_failed"
+        """Why the last attempt failed."""
+
+    @property
+    def is_on(self) -> bool:
+        """Tell whether nothing is to be attempted now."""
+        return self._timer is not None
+
+    def failed(self, reason: str) -> None:
+        """Hear that an attempt failed."""
+        longest = min(FIRST_BACKOFF * 2**self._failures, LONGEST_BACKOFF)
+        self._failures = min(self._failures + 1, _DOUBLINGS)
+        self.reason = reason
+        self.stop()
+        seconds = longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        self._timer = self._clock.call_later(seconds, self._end)
+
+    def let_down(self, reason: str) -> None:
+        """Hear of a connection that never answered anything: the second in a row is as bad as none."""
+        if self._failures:
+            self.failed(reason)
+        else:
+            self._failures = 1
+
+    def succeeded(self) -> None:
+        """Hear of an answer: the next failure is the first again."""
+        self._failures = 0
+
+    def stop(self) -> None:
+        """Wait no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _end(self) -> None:
+        self._timer = None
+        self._over()
