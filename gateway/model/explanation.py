@@ -99,6 +99,10 @@ _OWN = {
         "The body was cut short, or is not compressed the way its headers say.",
         "Look at the network and the proxies between the server and the gateway.",
     ),
+    Reason.CREDENTIALS_UNUSABLE: (
+        "The app's stored key cannot be used.",
+        "Give it again: `push-gateway app update NAME ...`; the gateway's log says what is wrong with it.",
+    ),
     Reason.INTERNAL_ERROR: (
         "The gateway failed on this push.",
         "The gateway's log has the request id and where it failed; please report it.",

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     STARTING = "starting"
     STORE_UNAVAILABLE = "store_unavailable"
     BODY_UNREADABLE = "body_unreadable"
+    CREDENTIALS_UNUSABLE = "credentials_unusable"
     INTERNAL_ERROR = "internal_error"
 
     APNS_UNREGISTERED = "apns_unregistered"

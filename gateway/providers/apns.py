@@ -63,6 +63,8 @@ class ApnsProvider(OverChannels[ApnsCredentials, _ApnsChannel]):
                 verdict = await self._send_form(form, channel.client) or verdict
                 if verdict.reason not in (Reason.PAYLOAD_TOO_LARGE, Reason.APNS_PAYLOAD_TOO_LARGE):
                     break
+        except CredentialsError:
+            return Verdict(VerdictKind.CREDENTIALS_REFUSED, Reason.CREDENTIALS_UNUSABLE)
         except NotSent as error:
             return Verdict(VerdictKind.LATER, Reason.APNS_UNREACHABLE, words=error.reason)
         except Unanswered as error:
@@ -100,9 +102,12 @@ class ApnsProvider(OverChannels[ApnsCredentials, _ApnsChannel]):
 
 def _load(credentials: ApnsCredentials, ca_file: str) -> tuple[ssl.SSLContext, EllipticCurvePrivateKey | None]:
     context = client_context(ca_file)
-    if credentials.certificate:
-        return with_certificate(context, credentials.certificate, credentials.certificate_key), None
-    key = load_pem_private_key(credentials.key.encode(), None)
+    try:
+        if credentials.certificate:
+            return with_certificate(context, credentials.certificate, credentials.certificate_key), None
+        key = load_pem_private_key(credentials.key.encode(), None)
+    except (ValueError, TypeError, ssl.SSLError):
+        raise CredentialsError("the stored APNs key or certificate is damaged; give it again") from None
     if not isinstance(key, EllipticCurvePrivateKey):
-        raise CredentialsError("the stored APNs key is not an EC key; replace it with `push-gateway app update`")
+        raise CredentialsError("the stored APNs key is not an EC key; give Apple's .p8 again")
     return context, key

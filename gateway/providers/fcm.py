@@ -5,11 +5,13 @@ import ssl
 from collections.abc import Iterable
 
 import msgspec
+from google.auth.exceptions import GoogleAuthError
 from google.oauth2.service_account import Credentials as ServiceAccount
 
 from gateway.http2 import NotSent, Origin, Pool, Request, Unanswered
 from gateway.model.app import FcmCredentials
 from gateway.model.clock import Clock
+from gateway.model.errors import CredentialsError
 from gateway.model.notification import Notification
 from gateway.model.reason import Reason
 from gateway.model.verdict import Verdict, VerdictKind
@@ -84,6 +86,8 @@ class FcmProvider(OverChannels[FcmCredentials, _FcmChannel]):
                 message = fcm_message(form, self._clock.now())
                 if message.fits:
                     return await channel.send(message.body(), self._timeout)
+        except CredentialsError:
+            return Verdict(VerdictKind.CREDENTIALS_REFUSED, Reason.CREDENTIALS_UNUSABLE)
         except NotSent as error:
             return Verdict(VerdictKind.LATER, Reason.FCM_UNREACHABLE, words=error.reason)
         except Unanswered as error:
@@ -100,6 +104,12 @@ class FcmProvider(OverChannels[FcmCredentials, _FcmChannel]):
 
 
 def _load(credentials: FcmCredentials, ca_file: str) -> tuple[ssl.SSLContext, ServiceAccount, str]:
-    info = msgspec.json.decode(credentials.service_account, type=dict[str, object])
-    account = ServiceAccount.from_service_account_info(info, scopes=[SCOPE])
-    return client_context(ca_file), account, str(info["token_uri"])
+    context = client_context(ca_file)
+    try:
+        info = msgspec.json.decode(credentials.service_account, type=dict[str, object])
+        account = ServiceAccount.from_service_account_info(info, scopes=[SCOPE])
+        token_uri = str(info["token_uri"])
+        Origin.parse(token_uri)
+    except (ValueError, KeyError, GoogleAuthError):
+        raise CredentialsError("the stored service account is damaged; give its JSON file again") from None
+    return context, account, token_uri

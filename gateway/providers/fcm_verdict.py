@@ -74,7 +74,7 @@ def fcm_verdict(status: int, body: bytes, retry_after: float | None = None) -> V
 def _message_name(body: bytes) -> str:
     try:
         return msgspec.json.decode(body, type=_Success).name
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
 
 

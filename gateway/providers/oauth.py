@@ -68,7 +68,7 @@ class AccessToken:
             return self._bearer
         fetching = self._fetch_unless_failed(timeout)
         if fetching is not None:
-            await asyncio.shield(fetching)
+            await asyncio.wait((fetching,))
         return self._bearer if self._expires_at > self._clock.now() else self._last_failure()
 
     def refused(self, bearer: str) -> None:

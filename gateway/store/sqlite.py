@@ -1,12 +1,9 @@
 """The embedded store: one SQLite file on a local disk, no set-up."""
 
 import asyncio
-import os
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -17,20 +14,7 @@ from gateway.model.errors import Changed, NameTaken, StoreError
 from gateway.model.workspace import Workspace
 from gateway.store.crypto import Vault
 from gateway.store.port import Contents
-
-SCHEMA_VERSION = 1
-BUSY_SECONDS = 5.0
-"""How long a change waits for another process's."""
-
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
-CREATE TABLE apps
-    (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, document BLOB NOT NULL) STRICT;
-CREATE TABLE workspaces
-    (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, document BLOB NOT NULL) STRICT;
-CREATE TABLE proofs (fingerprint TEXT PRIMARY KEY, at REAL NOT NULL) STRICT;
-INSERT INTO meta VALUES ('revision', 1);
-"""
+from gateway.store.sqlite_file import open_file, transaction
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,7 +46,7 @@ class SqliteStore:
         """
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
         try:
-            connection, keys = await asyncio.get_running_loop().run_in_executor(thread, _open, path, vault)
+            connection, keys = await asyncio.get_running_loop().run_in_executor(thread, open_file, path, vault)
         except (OSError, sqlite3.Error) as error:
             thread.shutdown(wait=False)
             raise StoreError(f"cannot open the store {path}: {error}") from None
@@ -122,68 +106,6 @@ class SqliteStore:
             raise StoreError(f"the store does not answer: {error}") from error
 
 
-def _open(path: Path, vault: Callable[[bool], Vault]) -> tuple[sqlite3.Connection, Vault]:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    is_new = not path.exists() or path.stat().st_size == 0
-    keys = vault(is_new)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    try:
-        _prepare(connection, keys)
-    except BaseException:
-        connection.close()
-        raise
-    return connection, keys
-
-
-def _prepare(connection: sqlite3.Connection, vault: Vault) -> None:
-    _use_wal(connection)
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    with _transaction(connection):
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            _create(connection, vault)
-        elif version > SCHEMA_VERSION:
-            raise StoreError(f"the store has schema {version}, this program knows {SCHEMA_VERSION}; run a newer one")
-    vault.verify(connection.execute("SELECT value FROM meta WHERE key = 'seal'").fetchone()[0])
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Turn the write-ahead log on; SQLite itself does not wait for another that is just doing the same."""
-    give_up_at = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up_at:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def _create(connection: sqlite3.Connection, vault: Vault) -> None:
-    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        raise StoreError("the file is another program's database; name one of the gateway's own in store.url")
-    for statement in _SCHEMA.strip().split(";\n"):
-        connection.execute(statement)
-    connection.execute("INSERT INTO meta VALUES ('seal', ?)", (vault.seal(),))
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection, mode: str = "IMMEDIATE") -> Iterator[None]:
-    """Everything or nothing; IMMEDIATE, so that two writers wait for each other instead of failing half-way."""
-    connection.execute(f"BEGIN {mode}")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
 def _revision(connection: sqlite3.Connection) -> int:
     revision: int = connection.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()[0]
     return revision
@@ -194,17 +116,20 @@ def _advance_revision(connection: sqlite3.Connection) -> None:
 
 
 def _load(connection: sqlite3.Connection, vault: Vault) -> Contents:
-    with _transaction(connection, "DEFERRED"):
+    with transaction(connection, "DEFERRED"):
         apps = connection.execute("SELECT document FROM apps ORDER BY name").fetchall()
         workspaces = connection.execute("SELECT document FROM workspaces ORDER BY name").fetchall()
         proofs = connection.execute("SELECT fingerprint FROM proofs").fetchall()
         revision = _revision(connection)
-    return Contents(
-        revision=revision,
-        apps=tuple(msgspec.json.decode(vault.decrypt(document), type=App) for (document,) in apps),
-        workspaces=tuple(msgspec.json.decode(document, type=Workspace) for (document,) in workspaces),
-        proven=frozenset(fingerprint for (fingerprint,) in proofs),
-    )
+    try:
+        return Contents(
+            revision=revision,
+            apps=tuple(msgspec.json.decode(vault.decrypt(document), type=App) for (document,) in apps),
+            workspaces=tuple(msgspec.json.decode(document, type=Workspace) for (document,) in workspaces),
+            proven=frozenset(fingerprint for (fingerprint,) in proofs),
+        )
+    except msgspec.DecodeError as error:
+        raise StoreError(f"a document in the store is damaged: {error}; put the store back from your backup") from None
 
 
 _INSERT = {
@@ -220,26 +145,32 @@ _REPLACE = {
 _REMOVE = {"apps": "DELETE FROM apps WHERE id = ?", "workspaces": "DELETE FROM workspaces WHERE id = ?"}
 
 
+def _changed(newer: App | Workspace) -> Changed:
+    return Changed(f"{newer.name!r} was changed by somebody else at the same moment; try again")
+
+
 def _put(connection: sqlite3.Connection, table: str, newer: App | Workspace, document: bytes) -> None:
     row = {"id": newer.id, "name": newer.name, "version": newer.version, "document": document}
     statement = (_INSERT if newer.version == 1 else _REPLACE)[table]
     try:
-        with _transaction(connection):
+        with transaction(connection):
             if not connection.execute(statement, row).rowcount:
-                raise Changed(f"{newer.name!r} was changed by somebody else at the same moment; try again")
+                raise _changed(newer)
             _advance_revision(connection)
-    except sqlite3.IntegrityError:
-        raise NameTaken(f"the name {newer.name!r} is taken; choose another") from None
+    except sqlite3.IntegrityError as error:
+        if str(error).endswith(".name"):
+            raise NameTaken(f"the name {newer.name!r} is taken; choose another") from None
+        raise _changed(newer) from None
 
 
 def _remove(connection: sqlite3.Connection, table: str, key: str) -> None:
-    with _transaction(connection):
+    with transaction(connection):
         connection.execute(_REMOVE[table], (key,))
         _advance_revision(connection)
 
 
 def _add_proof(connection: sqlite3.Connection, fingerprint: str, at: float) -> None:
-    with _transaction(connection):
+    with transaction(connection):
         connection.execute(
             "INSERT INTO proofs VALUES (?, ?) ON CONFLICT (fingerprint) DO UPDATE SET at = excluded.at",
             (fingerprint, at),

@@ -223,7 +223,6 @@ async def test_pushes_under_way_finish_when_their_credentials_are_replaced(
     assert [pool.statistics().requests for pool in fcm.pools()] == [0, 0]
 
 
-@pytest.mark.xfail(raises=asyncio.CancelledError, strict=True, reason="the end of the fetch cancels those who wait")
 async def test_pushes_that_wait_for_a_bearer_when_their_credentials_are_replaced_get_a_verdict(
     endpoint: Endpoint, ca_file: str, known: FcmCredentials, clock: ManualClock
 ) -> None:
@@ -254,7 +253,6 @@ async def test_preparing_opens_one_channel_and_no_connection(fcm: FcmProvider, k
     assert len(list(fcm.pools())) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="the library's own error comes through instead")
 @pytest.mark.parametrize(
     "damage",
     [

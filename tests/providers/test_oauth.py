@@ -303,7 +303,6 @@ async def test_closing_ends_a_fetch_and_opens_nothing_more(token: AccessToken, e
     assert len(endpoint.requests) == 1
 
 
-@pytest.mark.xfail(raises=asyncio.CancelledError, strict=True, reason="the end of the fetch cancels those who wait")
 async def test_who_waits_when_it_closes_gets_a_verdict(token: AccessToken, endpoint: Endpoint) -> None:
     endpoint.gate.clear()
     waiting = asyncio.create_task(token.get(10.0))

@@ -30,7 +30,7 @@ def test_a_file_of_authorities_that_is_missing_or_empty_is_told(tmp_path: Path) 
     with pytest.raises(FileNotFoundError):
         client_context(str(tmp_path / "missing.pem"))
     (tmp_path / "empty.pem").write_text("")
-    with pytest.raises(OSError, match="NO_CERTIFICATE|no certificate"):
+    with pytest.raises(OSError, match=r"NO_CERTIFICATE|no certificate"):
         client_context(str(tmp_path / "empty.pem"))
 
 
@@ -39,5 +39,5 @@ def test_a_certificate_is_taken_with_its_own_key_only(pem: str, identity: Path) 
     assert with_certificate(context, pem, "") is context
     certificate = pem[: pem.index("-----END CERTIFICATE-----")] + "-----END CERTIFICATE-----\n"
     strange = (identity / "ca-key.pem").read_text()
-    with pytest.raises(ssl.SSLError, match="KEY_VALUES_MISMATCH|key values mismatch"):
+    with pytest.raises(ssl.SSLError, match=r"KEY_VALUES_MISMATCH|key values mismatch"):
         with_certificate(context, certificate, strange)

@@ -113,7 +113,6 @@ async def test_an_id_is_added_once(store: Store, kind: str, name: str) -> None:
 
 
 @KINDS
-@pytest.mark.xfail(raises=NameTaken, strict=True, reason="the store takes an id that exists for a name that does")
 async def test_an_id_that_exists_is_told_as_changed(store: Store, kind: str) -> None:
     shelf = Shelf(store, kind)
     await shelf.put("1", "first")

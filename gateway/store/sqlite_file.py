@@ -1,0 +1,100 @@
+"""The SQLite file: how it is opened, made, and told from other programs' files."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gateway.model.errors import StoreError
+from gateway.store.crypto import Vault
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 5.0
+"""How long a change waits for another process's."""
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
+CREATE TABLE apps
+    (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, document BLOB NOT NULL) STRICT;
+CREATE TABLE workspaces
+    (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, document BLOB NOT NULL) STRICT;
+CREATE TABLE proofs (fingerprint TEXT PRIMARY KEY, at REAL NOT NULL) STRICT;
+INSERT INTO meta VALUES ('revision', 1);
+"""
+
+
+def open_file(path: Path, vault: Callable[[bool], Vault]) -> tuple[sqlite3.Connection, Vault]:
+    """Open the file, or make it (folder 0700, file 0600), and check that it is ours and these are its keys.
+
+    Raises:
+        StoreError: it is another program's, or a newer version's.
+        StoreKeyError: it was written under other keys.
+        OSError, sqlite3.Error: it cannot be opened.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    is_new = not path.exists() or path.stat().st_size == 0
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        _check_whose(connection)
+        keys = vault(is_new)
+        _prepare(connection, keys)
+    except BaseException:
+        connection.close()
+        raise
+    return connection, keys
+
+
+def _check_whose(connection: sqlite3.Connection) -> None:
+    """Look before anything is written: a database that is not empty and has no schema number is not ours."""
+    has_tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if has_tables and not connection.execute("PRAGMA user_version").fetchone()[0]:
+        raise StoreError("the file is another program's database; name one of the gateway's own in store.url")
+
+
+def _prepare(connection: sqlite3.Connection, vault: Vault) -> None:
+    _use_wal(connection)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    with transaction(connection):
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            _create(connection, vault)
+        elif version > SCHEMA_VERSION:
+            raise StoreError(f"the store has schema {version}, this program knows {SCHEMA_VERSION}; run a newer one")
+    vault.verify(connection.execute("SELECT value FROM meta WHERE key = 'seal'").fetchone()[0])
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Turn the write-ahead log on; SQLite itself does not wait for another that is just doing the same."""
+    give_up_at = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up_at:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _create(connection: sqlite3.Connection, vault: Vault) -> None:
+    for statement in _SCHEMA.strip().split(";\n"):
+        connection.execute(statement)
+    connection.execute("INSERT INTO meta VALUES ('seal', ?)", (vault.seal(),))
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, mode: str = "IMMEDIATE") -> Iterator[None]:
+    """Everything or nothing; IMMEDIATE, so that two writers wait for each other instead of failing half-way."""
+    connection.execute(f"BEGIN {mode}")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

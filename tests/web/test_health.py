@@ -1,0 +1,155 @@
+"""What the gateway still needs before pushes should come."""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import pytest
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from gateway.delivery.follower import POLL_SECONDS, Follower
+from gateway.delivery.guard import Proofs
+from gateway.model.address import HostPort
+from gateway.model.app import ApnsCredentials, App
+from gateway.model.clock import SystemClock
+from gateway.observability.metrics import Metrics
+from gateway.providers.apns import ApnsHosts, ApnsProvider
+from gateway.providers.fcm import FcmHosts, FcmProvider
+from gateway.providers.providers import Providers
+from gateway.store.crypto import Vault
+from gateway.store.sqlite import SqliteStore
+from gateway.web.doors import operator_door
+from gateway.web.health import Readiness
+from gateway.web.listening import Listener, bind
+from gateway.web.pages import OperatorPage, load_templates
+from tests.clock import ManualClock
+
+VAULT = Vault([Fernet.generate_key().decode()], "lookup")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    store = await SqliteStore.open(tmp_path / "gateway.db", lambda is_new: VAULT)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def follower(store: SqliteStore, identity: Path, clock: ManualClock) -> AsyncIterator[Follower]:
+    nowhere, ca_file = "https://127.0.0.1:9", str(identity / "ca.pem")
+    providers = Providers(
+        ApnsProvider(ApnsHosts(nowhere, nowhere, ca_file), clock, 10.0),
+        FcmProvider(FcmHosts(nowhere, "", ca_file), clock, 10.0),
+    )
+    yield Follower(store, providers, Proofs(store, clock), clock)
+    await providers.aclose()
+
+
+@pytest.fixture
+def readiness(follower: Follower) -> Readiness:
+    return Readiness(follower)
+
+
+@pytest.fixture(scope="session")
+def unusable() -> ApnsCredentials:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return ApnsCredentials(topics=("com.example.chat",), key=pem, fingerprint="rsa")
+
+
+async def test_at_first_everything_is_missing(readiness: Readiness) -> None:
+    assert readiness.lacks() == {
+        "snapshot": "workspaces and apps are not loaded yet",
+        "store": "the store does not answer",
+    }
+
+
+async def test_with_a_snapshot_it_is_ready_even_if_there_is_nothing_in_it(
+    readiness: Readiness, follower: Follower
+) -> None:
+    await follower.check()
+    assert readiness.lacks() == {}
+
+
+async def test_who_shuts_down_is_not_ready(readiness: Readiness, follower: Follower) -> None:
+    await follower.check()
+    readiness.draining = True
+    assert readiness.lacks() == {"draining": "the gateway is shutting down"}
+
+
+async def test_a_store_that_stops_answering_is_named_until_it_answers(
+    readiness: Readiness, follower: Follower, tmp_path: Path, clock: ManualClock
+) -> None:
+    def rename(old: str, new: str) -> None:
+        with closing(sqlite3.connect(tmp_path / "gateway.db")) as connection:
+            connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+    await follower.check()
+    await asyncio.to_thread(rename, "meta", "lost")
+    following = asyncio.create_task(follower.run())
+    async with asyncio.timeout(10):
+        while not readiness.lacks():  # noqa: ASYNC110 - the store's thread gives no event
+            await asyncio.sleep(0)
+    assert readiness.lacks() == {"store": "the store does not answer"}
+    await asyncio.to_thread(rename, "lost", "meta")
+    await clock.advance(POLL_SECONDS)
+    async with asyncio.timeout(10):
+        while readiness.lacks():  # noqa: ASYNC110 - the store's thread gives no event
+            await asyncio.sleep(0)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_apps_with_unusable_keys_are_named_in_order(
+    readiness: Readiness, follower: Follower, store: SqliteStore, unusable: ApnsCredentials
+) -> None:
+    for name in ("Zebra", "Aardvark"):
+        own = msgspec.structs.replace(unusable, fingerprint=name)
+        await store.put_app(App(id=name, name=name, apns=own))
+    await follower.check()
+    assert readiness.lacks() == {"credentials": "unusable keys of: Aardvark, Zebra"}
+
+
+@pytest.fixture
+async def operator_url(readiness: Readiness, follower: Follower, clock: ManualClock) -> AsyncIterator[str]:
+    templates = await asyncio.to_thread(load_templates)
+    door = operator_door(OperatorPage(follower, readiness), Metrics(clock, "1.0"), readiness, templates)
+    listener = Listener(door, await asyncio.to_thread(bind, HostPort("127.0.0.1", 0)), SystemClock(), 1.0)
+    await listener.open()
+    yield f"http://{listener.address}"
+    await listener.close()
+
+
+@contextlib.asynccontextmanager
+async def page(url: str) -> AsyncIterator[tuple[int, bytes]]:
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        yield answer.status, await answer.read()
+
+
+async def test_it_is_alive_before_it_is_ready_and_says_what_it_lacks(operator_url: str, follower: Follower) -> None:
+    async with page(f"{operator_url}/healthz") as (status, body):
+        assert (status, msgspec.json.decode(body)) == (200, {"status": "ok"})
+    async with page(f"{operator_url}/readyz") as (status, body):
+        assert status == 503
+        document = msgspec.json.decode(body)
+        assert (document["status"], set(document["lacks"])) == ("not ready", {"snapshot", "store"})
+    await follower.check()
+    async with page(f"{operator_url}/readyz") as (status, body):
+        assert (status, msgspec.json.decode(body)) == (200, {"status": "ok"})
+
+
+async def test_the_overview_shows_apps_also_while_there_is_no_workspace(
+    operator_url: str, follower: Follower, store: SqliteStore
+) -> None:
+    await store.put_app(App(id="1", name="Lonely app"))
+    await follower.check()
+    async with page(f"{operator_url}/") as (status, body):
+        assert status == 200
+        assert b"Lonely app" in body
