@@ -92,7 +92,7 @@ class Follower:
         self._proofs.learn(snapshot.proven)
         self.broken, self.snapshot = frozenset(broken), snapshot
         self._providers.retain({route.credentials.fingerprint for route in snapshot.routes()})
-        log.info("snapshot_loaded", revision=snapshot.revision, apps=len(snapshot.apps), workspaces=len(snapshot))
+        log.info("snapshot_loaded", revision=snapshot.revision, apps=len(snapshot.apps), workspaces=snapshot.size)
 
     async def _prepare(self, route: Route) -> bool:
         try:

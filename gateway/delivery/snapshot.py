@@ -66,7 +66,9 @@ class Snapshot:
         """List the workspaces with their apps' names, for a page."""
         return [_overview(member.workspace, self.apps) for member in self._by_name.values()]
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
+        """How many workspaces there are."""
         return len(self._by_name)
 
 

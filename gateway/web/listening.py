@@ -3,6 +3,7 @@
 import asyncio
 import select
 import socket
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, cast
 
@@ -14,6 +15,8 @@ from gateway.model.errors import SettingsError
 from gateway.web.protocol import QuietProtocol
 
 BACKLOG = 1024
+QUIET_TURNS = 10
+"""Turns of the event loop without a new connection after which nobody is waiting."""
 IDLE_SECONDS = 3600.0
 """How long a quiet client may keep its connection; clients give up much sooner, so that we never close first."""
 NEWCOMER_SECONDS = 1.0
@@ -33,18 +36,21 @@ def bind(address: HostPort) -> socket.socket:
     Raises:
         SettingsError: the address cannot be had.
     """
-    try:
-        family, kind, proto, _, where = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, proto)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address.host != "::"))
-        listener.bind(where)
-    except OSError as error:
-        raise SettingsError(f"cannot listen on {address}: {error.strerror}; choose another address or port") from None
-    return listener
+    with ExitStack() as cleanup:
+        try:
+            family, kind, proto, _, where = socket.getaddrinfo(
+                address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
+            listener = cleanup.enter_context(socket.socket(family, kind, proto))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address.host != "::"))
+            listener.bind(where)
+        except OSError as error:
+            why = f"cannot listen on {address}: {error.strerror}; choose another address or port"
+            raise SettingsError(why) from None
+        cleanup.pop_all()
+        return listener
 
 
 class Listener:
@@ -78,12 +84,16 @@ class Listener:
         await self._runner.cleanup()
 
     async def _take_in_backlog(self) -> None:
-        """Accept what the kernel already accepted for us: closing the socket would reset it."""
+        """Accept what the kernel already accepted for us: closing the socket would reset it.
+
+        An accepted connection needs a few turns of the loop until the server knows it.
+        """
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
-        for _ in range(BACKLOG):
-            if not poll.poll(0):
-                return
+        quiet_turns = turns = 0
+        while quiet_turns < QUIET_TURNS and turns < BACKLOG:
+            quiet_turns = 0 if poll.poll(0) else quiet_turns + 1
+            turns += 1
             await asyncio.sleep(0)
 
     async def _hear_newcomers(self) -> None:

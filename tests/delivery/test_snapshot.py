@@ -83,4 +83,4 @@ def test_the_overview_names_every_workspace() -> None:
         {"name": "Example", "apps": ["Other", "Chat"], "suspended": False},
         {"name": "Another", "apps": [], "suspended": True},
     ]
-    assert (len(found), found.revision, found.proven) == (2, 7, {"f"})
+    assert (found.size, found.revision, found.proven) == (2, 7, {"f"})
