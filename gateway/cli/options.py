@@ -11,8 +11,6 @@ class _HostPort(click.ParamType[HostPort]):
     name = "HOST:PORT"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> HostPort:
-        if isinstance(value, HostPort):
-            return value
         try:
             return HostPort.parse(str(value))
         except ValueError as error:

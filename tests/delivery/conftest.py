@@ -37,6 +37,7 @@ class Watched:
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
         self.asked = 0
+        self.proofs_written = 0
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
@@ -50,6 +51,7 @@ class Watched:
         return await self._store.load()
 
     async def add_proof(self, fingerprint: str, at: float) -> None:
+        self.proofs_written += 1
         await self._store.add_proof(fingerprint, at)
 
 

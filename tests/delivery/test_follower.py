@@ -144,6 +144,22 @@ async def test_contents_that_cannot_be_read_do_not_end_the_following(
     await until(lambda: running.snapshot and running.snapshot.by_name("Second"))
 
 
+async def test_a_workspace_that_cannot_be_understood_does_not_end_the_following(
+    running: Follower, store: SqliteStore, clock: ManualClock, until: Until
+) -> None:
+    await until(lambda: running.snapshot is not None)
+    with capture_logs() as logs:
+        await store.put_workspace(workspace("Odd", allow_from=("nonsense",)))
+        await clock.advance(POLL_SECONDS)
+        await until(lambda: logs)
+    assert [entry["event"] for entry in logs] == ["snapshot_failed"]
+    assert "nonsense" in str(logs[0]["exc_info"])
+    await store.remove_workspace("Odd")
+    await store.put_workspace(workspace("Example"))
+    await clock.advance(POLL_SECONDS)
+    await until(lambda: running.snapshot and running.snapshot.by_name("Example"))
+
+
 async def test_what_is_missing_is_looked_for_once_in_two_seconds(
     follower: Follower, watched: Watched, clock: ManualClock
 ) -> None:

@@ -64,3 +64,13 @@ def test_what_readers_could_understand_differently_is_refused(body: bytes, becau
 def test_any_bytes_are_json_or_ambiguous(body: bytes) -> None:
     with contextlib.suppress(AmbiguousJson):
         json.loads(compact(body))
+
+
+ESCAPES = st.sampled_from(["\\ud800", "\\udbff", "\\udc00", "\\udfff", "\\ud83d\\ude00", "\\u0041", "a", "ü", "\\\\"])
+
+
+@given(st.lists(ESCAPES, max_size=8), st.lists(ESCAPES, max_size=8))
+def test_no_lone_surrogate_gets_through(key: list[str], value: list[str]) -> None:
+    body = f'{{"{"".join(key)}":"{"".join(value)}"}}'.encode()
+    with contextlib.suppress(AmbiguousJson):
+        json.dumps(json.loads(compact(body)), ensure_ascii=False).encode()

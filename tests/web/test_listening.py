@@ -5,9 +5,10 @@ import contextlib
 import gc
 import socket
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+import uvloop
 from aiohttp import web
 
 from gateway.model.address import HostPort
@@ -130,30 +131,38 @@ def crowd() -> Iterator[list[socket.socket]]:
         yield clients
 
 
-async def ask_all(crowd: list[socket.socket]) -> list[bytes]:
-    """What each of them is answered, nothing where the connection was lost."""
-    answers = []
-    for client in crowd:
-        reader, writer = await asyncio.open_connection(sock=client)
-        try:
-            answers.append(await read_answer(reader))
-        except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
-            answers.append(b"")
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-    return answers
-
-
-async def test_who_is_waiting_when_the_door_closes_is_answered(crowd: list[socket.socket]) -> None:
+async def close_on(crowd: list[socket.socket]) -> list[bytes]:
+    """What a crowd is answered that comes in the turn of the loop in which the door begins to close."""
     listener = await opened()
     where = (listener.address.host, listener.address.port)
-    for client in crowd:  # in one turn of the loop, so that none of them is accepted yet
+    for client in crowd:
         client.connect_ex(where)
         assert client.send(GET) == len(GET)
     closing = asyncio.create_task(listener.close())
-    assert await ask_all(crowd) == [b"hello"] * len(crowd)
+    answers = [await answer_to(client) for client in crowd]
     await closing
+    return answers
+
+
+async def answer_to(client: socket.socket) -> bytes:
+    """The answer, or nothing where the connection was lost."""
+    reader, writer = await asyncio.open_connection(sock=client)
+    try:
+        return await read_answer(reader)
+    except (ConnectionError, asyncio.IncompleteReadError):
+        return b""
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+@pytest.mark.parametrize("new_loop", [uvloop.new_event_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
+def test_who_is_waiting_when_the_door_closes_is_answered(
+    crowd: list[socket.socket], new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        assert runner.run(close_on(crowd)) == [b"hello"] * len(crowd)
 
 
 async def test_a_closed_door_refuses_whoever_comes_later() -> None:
