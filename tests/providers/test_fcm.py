@@ -270,3 +270,11 @@ async def test_a_stored_service_account_that_is_damaged_is_told(
     damaged = {name: value for name, value in {**account_file, **damage}.items() if value is not None}
     with pytest.raises(CredentialsError):
         await fcm.prepare(msgspec.structs.replace(known, service_account=json.dumps(damaged)))
+
+
+async def test_sending_with_a_service_account_that_cannot_be_used_says_so(
+    fcm: FcmProvider, simulator: Simulator, known: FcmCredentials
+) -> None:
+    verdict = await fcm.send(android_push(), msgspec.structs.replace(known, service_account="{}", fingerprint="bad"))
+    assert verdict == Verdict(VerdictKind.CREDENTIALS_REFUSED, Reason.CREDENTIALS_UNUSABLE)
+    assert simulator.received == []
