@@ -1,8 +1,9 @@
 """The composition root: the only place where adapters meet their ports."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ from gateway.observability.metrics import Connections, Metrics
 from gateway.providers.apns import ApnsHosts, ApnsProvider
 from gateway.providers.fcm import FcmHosts, FcmProvider
 from gateway.providers.providers import Providers
+from gateway.providers.tls import client_context
 from gateway.store.crypto import Vault, local_vault
 from gateway.store.port import Store
 from gateway.store.sqlite import SqliteStore
@@ -81,7 +83,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
         metrics, proofs = Metrics(clock, __version__), Proofs(opened.store, clock)
         follower = Follower(opened.store, providers, proofs, clock)
         metrics.watch(lambda: _connections(providers), lambda: _expiries(follower))
-        dispatcher = Dispatcher(follower, providers, proofs, metrics, clock)
+        dispatcher = Dispatcher(follower, providers, proofs, metrics, clock, settings.providers.timeout)
         yield Gateway(
             store=opened.store,
             vault=opened.vault,
@@ -97,6 +99,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
 
 @asynccontextmanager
 async def _open_providers(settings: ProvidersSettings, clock: Clock) -> AsyncIterator[Providers]:
+    await asyncio.to_thread(_check_ca_file, settings.ca_file)
     apns_hosts = ApnsHosts(settings.apns_production_url, settings.apns_sandbox_url, settings.ca_file)
     fcm_hosts = FcmHosts(settings.fcm_url, settings.fcm_token_url, settings.ca_file)
     providers = Providers(
@@ -106,6 +109,13 @@ async def _open_providers(settings: ProvidersSettings, clock: Clock) -> AsyncIte
         yield providers
     finally:
         await providers.aclose()
+
+
+def _check_ca_file(ca_file: str) -> None:
+    try:
+        client_context(ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"providers.ca_file: cannot use {ca_file}: {error.strerror or error}") from None
 
 
 def _connections(providers: Providers) -> Connections:
@@ -161,13 +171,13 @@ async def open_doors(gateway: Gateway, settings: Settings) -> AsyncIterator[Door
         (public_door(push, readiness, templates), server.listen),
         (operator_door(page, gateway.metrics, readiness, templates), server.operator_listen),
     )
-    bound = [(app, await asyncio.to_thread(bind, address)) for app, address in apps]
-    public, operator = (Listener(app, sock, gateway.clock, server.drain_timeout) for app, sock in bound)
-    await public.open()
-    await operator.open()
+    with ExitStack() as unopened:
+        bound = [(app, unopened.enter_context(await asyncio.to_thread(bind, address))) for app, address in apps]
+        public, operator = (Listener(app, sock, gateway.clock, server.drain_timeout) for app, sock in bound)
+        await asyncio.gather(public.open(), operator.open())
+        unopened.pop_all()
     try:
         yield Doors(public, operator, readiness)
     finally:
         readiness.draining = True
-        await public.close()
-        await operator.close()
+        await asyncio.gather(public.close(), operator.close())

@@ -23,7 +23,13 @@ _AT_THE_DOOR = {
         Reason.ADDRESS_NOT_ALLOWED,
         Reason.UNIQUE_ID_MISMATCH,
     ),
-    Later: (Reason.STARTING, Reason.STORE_UNAVAILABLE, Reason.CREDENTIALS_UNUSABLE, Reason.INTERNAL_ERROR),
+    Later: (
+        Reason.STARTING,
+        Reason.STORE_UNAVAILABLE,
+        Reason.OUT_OF_TIME,
+        Reason.CREDENTIALS_UNUSABLE,
+        Reason.INTERNAL_ERROR,
+    ),
 }
 _NO_ANSWER = {
     Reason.APNS_UNREACHABLE: VerdictKind.LATER,

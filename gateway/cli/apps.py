@@ -16,6 +16,7 @@ from gateway.model.app import ApnsCredentials, ApnsEnvironment, App, FcmCredenti
 from gateway.providers.credentials import with_environment, with_topics
 from gateway.providers.key_files import KeyFile, read_apns_certificate, read_apns_key, read_fcm_service_account
 
+MAX_KEY_FILE = 1024 * 1024
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -54,7 +55,7 @@ class CredentialOptions(msgspec.Struct, frozen=True):
         """Read Google's service account, if one is given."""
         if not self.fcm_service_account:
             return None
-        return read_fcm_service_account(KeyFile(str(self.fcm_service_account), self.fcm_service_account.read_bytes()))
+        return read_fcm_service_account(KeyFile(str(self.fcm_service_account), _content(self.fcm_service_account)))
 
     def applied_to(self, present: ApnsCredentials | None) -> ApnsCredentials | None:
         """Return new credentials, or the present ones with other topics or another environment."""
@@ -68,7 +69,12 @@ class CredentialOptions(msgspec.Struct, frozen=True):
 
     def _key_file(self, path: Path) -> KeyFile:
         passphrase = self.apns_passphrase_file.read_bytes().strip() if self.apns_passphrase_file else None
-        return KeyFile(str(path), path.read_bytes(), passphrase)
+        return KeyFile(str(path), _content(path), passphrase)
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_KEY_FILE)
 
 
 def credential_options(command: F) -> F:

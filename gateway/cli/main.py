@@ -34,3 +34,6 @@ def main() -> None:
     except GatewayError as error:
         click.echo(f"push-gateway: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:  # a file, folder or address that cannot be had
+        click.echo(f"push-gateway: {error}", err=True)
+        sys.exit(1)

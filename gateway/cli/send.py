@@ -16,6 +16,7 @@ from gateway.model.notification import Platform, new_push_id
 from gateway.model.outcome import Delivered
 from gateway.observability.logging import configure_logging
 from gateway.rocketchat.answer import status_of
+from gateway.web.push import PATIENCE
 
 
 @click.command()
@@ -62,7 +63,7 @@ async def _send(
             **given,
         }
         body = msgspec.json.encode({"token": token, "options": options})
-        return await gateway.desk.take(member, body, platform, new_push_id())
+        return await gateway.desk.take(member, body, platform, new_push_id(), gateway.clock.monotonic() + PATIENCE)
 
 
 def _facts(report: Report) -> dict[str, object]:

@@ -16,10 +16,13 @@ class Desk:
         self._dispatcher = dispatcher
         self._clock = clock
 
-    async def take(self, member: Member, body: bytes, platform: Platform, push_id: str) -> Report:
-        """Send what `body` asks for on behalf of `member`; `push_id` is a new canonical UUID."""
+    async def take(self, member: Member, body: bytes, platform: Platform, push_id: str, answer_by: float) -> Report:
+        """Send what `body` asks for on behalf of `member`; `push_id` is a new canonical UUID.
+
+        `answer_by` is when the server stops waiting, in seconds of the monotonic clock.
+        """
         read = read_request(body, platform, push_id, self._clock.now())
         if isinstance(read, Outcome):
             return Report(read)
         barred = pinned_elsewhere(member.workspace, read)
-        return Report(barred, read) if barred else await self._dispatcher.deliver(member, read)
+        return Report(barred, read) if barred else await self._dispatcher.deliver(member, read, answer_by)

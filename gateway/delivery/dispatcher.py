@@ -7,7 +7,7 @@ from gateway.delivery.guard import Proofs, judge
 from gateway.delivery.snapshot import Member, Route
 from gateway.model.clock import Clock
 from gateway.model.errors import StoreError
-from gateway.model.notification import Notification, Platform
+from gateway.model.notification import Kind, Notification, Platform
 from gateway.model.outcome import Later, Outcome, Rejected
 from gateway.model.reason import Reason
 from gateway.model.verdict import Verdict, VerdictKind
@@ -36,20 +36,27 @@ class Dispatcher:
     """Delivers pushes: routing, the attempt, the judgement."""
 
     def __init__(
-        self, follower: Follower, providers: Providers, proofs: Proofs, metrics: Metrics, clock: Clock
+        self, follower: Follower, providers: Providers, proofs: Proofs, metrics: Metrics, clock: Clock, timeout: float
     ) -> None:
         self._follower = follower
         self._providers = providers
         self._proofs = proofs
         self._metrics = metrics
         self._clock = clock
+        self._timeout = timeout
 
-    async def deliver(self, member: Member, notification: Notification) -> Report:
-        """Send one push by the first of its routes that knows the device."""
+    async def deliver(self, member: Member, notification: Notification, answer_by: float) -> Report:
+        """Send one push by the first of its routes that knows the device.
+
+        Args:
+            member: on whose behalf.
+            notification: the push.
+            answer_by: until when, in seconds of the monotonic clock; no attempt outlasts it.
+        """
         routes = await self._routes(member, notification)
         if isinstance(routes, Outcome):
             return Report(routes, notification)
-        return await self._along(routes, notification)
+        return await self._along(routes, notification, answer_by)
 
     async def _routes(self, member: Member, notification: Notification) -> tuple[Route, ...] | Outcome:
         """Find the ways for a push; as a 422 is final, the store is asked before none is said to exist."""
@@ -69,20 +76,30 @@ class Dispatcher:
         newest = self._follower.snapshot.by_name(name) if self._follower.snapshot else None
         return newest.routes(notification) if newest else ()
 
-    async def _along(self, routes: tuple[Route, ...], notification: Notification) -> Report:
+    async def _along(self, routes: tuple[Route, ...], notification: Notification, answer_by: float) -> Report:
         tried: list[tuple[Route, Verdict]] = []
         for route in routes:
-            verdict = await self._attempt(route, notification)
+            verdict = self._too_late(notification, answer_by) or await self._attempt(route, notification, answer_by)
             tried.append((route, verdict))
             if verdict.kind not in _LEAVES_HOPE:
                 break
         route, verdict = max(tried, key=lambda attempt: _weight(attempt[1]))
-        proven = verdict.kind is VerdictKind.SUSPECT and self._proven([route for route, _ in tried])
+        judged = all(verdict.kind is VerdictKind.SUSPECT for _, verdict in tried)
+        proven = judged and self._proven([route for route, _ in tried])
         return Report(judge(verdict, proven), notification, route.app, verdict)
 
-    async def _attempt(self, route: Route, notification: Notification) -> Verdict:
+    def _too_late(self, notification: Notification, answer_by: float) -> Verdict | None:
+        """Stop when the server no longer waits, or a ring would be a phantom call."""
+        if notification.kind is Kind.VOIP_RING and self._clock.now() >= notification.expires_at:
+            return Verdict(VerdictKind.REFUSED, Reason.VOIP_EXPIRED)
+        if self._clock.monotonic() >= answer_by:
+            return Verdict(VerdictKind.LATER, Reason.OUT_OF_TIME)
+        return None
+
+    async def _attempt(self, route: Route, notification: Notification, answer_by: float) -> Verdict:
+        timeout = min(self._timeout, answer_by - self._clock.monotonic())
         with self._metrics.provider_request(notification.platform.provider):
-            verdict = await self._providers.send(notification, route.credentials)
+            verdict = await self._providers.send(notification, route.credentials, timeout)
         if verdict.kind is VerdictKind.ACCEPTED:
             self._proofs.add(route.credentials.fingerprint)
         return verdict

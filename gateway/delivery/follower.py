@@ -33,6 +33,11 @@ class Follower:
         self.store_answers = False
         self.broken: frozenset[str] = frozenset()
 
+    @property
+    def all_broken(self) -> bool:
+        """Tell whether there are apps and not one has a key that can be used."""
+        return self.snapshot is not None and bool(self.broken) and self.broken >= self.snapshot.app_names
+
     async def run(self) -> None:
         """Follow the store until cancelled."""
         while True:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from gateway.delivery.admission import SECRET_PURPOSE
+from gateway.model.address import Network
 from gateway.model.app import ApnsCredentials, App, FcmCredentials
 from gateway.model.clock import Clock
 from gateway.model.errors import Changed, InUse, NameTaken, SettingsError, UnknownName
@@ -107,7 +108,7 @@ class Registry:
             apps=await self._app_ids(apps),
             secrets=(),
             unique_id=unique_id,
-            allow_from=allow_from,
+            allow_from=_checked_ranges(allow_from),
             created_at=self._clock.now(),
         )
         if any(other.name == name for other in (await self._store.load()).workspaces):
@@ -130,7 +131,7 @@ class Registry:
                 workspace,
                 apps=workspace.apps if apps is None else await self._app_ids(apps),
                 unique_id=workspace.unique_id if unique_id is None else unique_id or None,
-                allow_from=workspace.allow_from if allow_from is None else allow_from,
+                allow_from=workspace.allow_from if allow_from is None else _checked_ranges(allow_from),
                 suspended=workspace.suspended if suspended is None else suspended,
             )
             return await self._store.put_workspace(changed)
@@ -203,6 +204,13 @@ def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise SettingsError(f"the name {name!r} is not 1 to 64 letters, digits, spaces and . _ @ -")
     return name
+
+
+def _checked_ranges(ranges: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(str(Network.parse(text)) for text in ranges)
+    except ValueError as error:
+        raise SettingsError(f"allow_from: {error}") from None
 
 
 def _new_id() -> str:

@@ -67,6 +67,11 @@ class Snapshot:
         return [_overview(member.workspace, self.apps) for member in self._by_name.values()]
 
     @property
+    def app_names(self) -> frozenset[str]:
+        """The names of all apps."""
+        return frozenset(app.name for app in self.apps.values())
+
+    @property
     def size(self) -> int:
         """How many workspaces there are."""
         return len(self._by_name)

@@ -99,6 +99,10 @@ _OWN = {
         "The body was cut short, or is not compressed the way its headers say.",
         "Look at the network and the proxies between the server and the gateway.",
     ),
+    Reason.OUT_OF_TIME: (
+        "The time for which a server waits was used up before every app of the workspace had been tried.",
+        "The server comes back by itself; if it stays so, Apple or Google is slow.",
+    ),
     Reason.CREDENTIALS_UNUSABLE: (
         "The app's stored key cannot be used.",
         "Give it again: `push-gateway app update NAME ...`; the gateway's log says what is wrong with it.",

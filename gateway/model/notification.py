@@ -40,6 +40,11 @@ class Payload(msgspec.Struct, frozen=True):
     type: str | None = None
     created_at: object = None
 
+    @property
+    def is_call(self) -> bool:
+        """Tell whether it announces a call, which nobody answers after a minute."""
+        return self.notification_type == "voip" and self.type == "incoming_call"
+
     def __repr__(self) -> str:
         return f"Payload({len(self.ejson)} characters)"
 

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     STARTING = "starting"
     STORE_UNAVAILABLE = "store_unavailable"
     BODY_UNREADABLE = "body_unreadable"
+    OUT_OF_TIME = "out_of_time"
     CREDENTIALS_UNUSABLE = "credentials_unusable"
     INTERNAL_ERROR = "internal_error"
 

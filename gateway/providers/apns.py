@@ -49,18 +49,18 @@ class _ApnsChannel(msgspec.Struct):
 class ApnsProvider(OverChannels[ApnsCredentials, _ApnsChannel]):
     """Sends to Apple with any number of apps' credentials, each over connections of its own."""
 
-    def __init__(self, hosts: ApnsHosts, clock: Clock, timeout: float) -> None:
-        super().__init__(clock, timeout)
+    def __init__(self, hosts: ApnsHosts, clock: Clock, grace: float) -> None:
+        super().__init__(clock, grace)
         self._hosts = hosts
         self._tokens: dict[tuple[str, str, str], ProviderToken] = {}
 
-    async def send(self, notification: Notification, credentials: ApnsCredentials) -> Verdict:
+    async def send(self, notification: Notification, credentials: ApnsCredentials, timeout: float) -> Verdict:
         """Send one push; one too large goes as message-id-only where the app can fetch the rest."""
-        verdict = Verdict(VerdictKind.REFUSED, Reason.PAYLOAD_TOO_LARGE)
+        verdict, deadline = Verdict(VerdictKind.REFUSED, Reason.PAYLOAD_TOO_LARGE), self._clock.monotonic() + timeout
         try:
             channel = await self._channels.get(credentials)
             for form in forms(notification):
-                verdict = await self._send_form(form, channel.client) or verdict
+                verdict = await self._send_form(form, channel.client, deadline) or verdict
                 if verdict.reason not in (Reason.PAYLOAD_TOO_LARGE, Reason.APNS_PAYLOAD_TOO_LARGE):
                     break
         except CredentialsError:
@@ -71,13 +71,13 @@ class ApnsProvider(OverChannels[ApnsCredentials, _ApnsChannel]):
             return Verdict(VerdictKind.LATER, Reason.APNS_UNANSWERED, words=error.reason)
         return verdict
 
-    async def _send_form(self, form: Notification, client: ApnsClient) -> Verdict | None:
+    async def _send_form(self, form: Notification, client: ApnsClient, deadline: float) -> Verdict | None:
         """Send one form of a push; None when Apple would not take its size."""
         request = apns_request(form, self._clock.now())
         body = apns_body(request)
         if not fits_apns(request, body):
             return None
-        result = await client.send(request, body, self._timeout)
+        result = await client.send(request, body, deadline - self._clock.monotonic())
         return apns_verdict(
             int(result.status),
             result.description or "",

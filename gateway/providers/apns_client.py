@@ -68,15 +68,16 @@ class ApnsClient:
     async def send(self, request: NotificationRequest, body: bytes, timeout: float) -> ApnsResult:
         """Send one push whose payload is already written as `body`."""
         deadline = self._clock.monotonic() + timeout
-        result = await self._attempt(request, body, timeout)
+        varying = self._varying(request)
+        result = await self._attempt(request, varying, body, timeout)
         if result.description in _TRY_AGAIN_AT_ONCE:
-            result = await self._attempt(request, body, deadline - self._clock.monotonic())
+            result = await self._attempt(request, varying, body, deadline - self._clock.monotonic())
         return result
 
-    async def _attempt(self, request: NotificationRequest, body: bytes, timeout: float) -> ApnsResult:
+    async def _attempt(self, request: NotificationRequest, varying: Headers, body: bytes, timeout: float) -> ApnsResult:
         bearer = self._authorization.get_header() if self._authorization else ""
         path = f"/3/device/{request.device_token}"
-        wire = Request(path, _constant(request, bearer), self._varying(request), body)
+        wire = Request(path, _constant(request, bearer), varying, body)
         response = await self.pool.send(wire, timeout=timeout)
         result = ApnsResult(response, request.notification_id, self._clock.now())
         if result.description == "ExpiredProviderToken" and isinstance(self._authorization, ProviderToken):

@@ -9,6 +9,7 @@ import msgspec
 from aioapns import NotificationRequest, PushType
 
 from gateway.model.notification import Kind, Notification
+from gateway.providers.forms import seconds_left
 
 MAX_BYTES = 4096
 MAX_VOIP_BYTES = 5120
@@ -22,7 +23,7 @@ def apns_request(notification: Notification, now: float) -> NotificationRequest:
         device_token=notification.token,
         message=_message(notification),
         notification_id=notification.id,
-        time_to_live=max(0, int(notification.expires_at - now)),
+        time_to_live=seconds_left(notification, now),
         priority=5 if push_type is PushType.BACKGROUND else 10,
         collapse_key=notification.id if push_type is PushType.ALERT else None,
         push_type=push_type,

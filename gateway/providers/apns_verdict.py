@@ -44,6 +44,8 @@ APPLE_ANSWERS["BadEnvironmentKeyInToken"] = APPLE_ANSWERS[
     "BadEnvironmentKeyIdInToken"
 ]  # Apple documents both spellings
 _MAX_WORDS = 64
+_ENDS_A_TOKEN = {VerdictKind.DEAD: 410, VerdictKind.SUSPECT: 400}
+"""With any other status the same words prove nothing about a token."""
 
 
 def apns_verdict(
@@ -60,7 +62,9 @@ def apns_verdict(
     """
     if status == 200:
         return Verdict(VerdictKind.ACCEPTED, Reason.DELIVERED, status, provider_id=apns_id)
-    kind, reason = APPLE_ANSWERS.get(words) or (_kind_of_unknown(status), Reason.APNS_UNKNOWN_ANSWER)
+    kind, reason = APPLE_ANSWERS.get(words, (None, Reason.APNS_UNKNOWN_ANSWER))
+    if kind is None or status != _ENDS_A_TOKEN.get(kind, status):
+        kind, reason = _kind_of_unknown(status), Reason.APNS_UNKNOWN_ANSWER
     since = timestamp_ms / 1000 if timestamp_ms is not None else None
     return Verdict(kind, reason, status, words[:_MAX_WORDS], apns_id, retry_after, since)
 

@@ -2,12 +2,14 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Collection, Iterable
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Collection, Coroutine, Iterable
+from contextlib import suppress
+from typing import Any, Generic, Protocol, TypeVar
 
 from gateway.http2 import Pool
 from gateway.model.app import ApnsCredentials, FcmCredentials
 from gateway.model.clock import Clock
+from gateway.model.errors import CredentialsError
 
 
 class Channel(Protocol):
@@ -27,33 +29,36 @@ CredentialsT = TypeVar("CredentialsT", bound=ApnsCredentials | FcmCredentials)
 
 
 class Channels(Generic[CredentialsT, ChannelT]):
-    """Opens each channel once, and closes those whose credentials are no longer in use."""
+    """Opens each channel once, and closes those whose credentials are no longer in use.
 
-    def __init__(self, open_channel: Callable[[CredentialsT], Awaitable[ChannelT]]) -> None:
+    Credentials that cannot be opened are not tried again: loading keys takes long enough to slow all others.
+    """
+
+    def __init__(self, open_channel: Callable[[CredentialsT], Coroutine[Any, Any, ChannelT]]) -> None:
         self._open_channel = open_channel
-        self._channels: dict[str, ChannelT] = {}
-        self._opening = asyncio.Lock()
+        self._opened: dict[str, asyncio.Task[ChannelT]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     def all(self) -> list[ChannelT]:
         """List what is open."""
-        return list(self._channels.values())
+        return [task.result() for task in self._opened.values() if task.done() and not task.exception()]
 
     async def get(self, credentials: CredentialsT) -> ChannelT:
-        """Return the channel of these credentials, opened now if it is not."""
-        channel = self._channels.get(credentials.fingerprint)
-        return channel if channel is not None else await self._open(credentials)
+        """Return the channel of these credentials, opened now if it is not.
 
-    async def _open(self, credentials: CredentialsT) -> ChannelT:
-        async with self._opening:
-            if credentials.fingerprint not in self._channels:
-                self._channels[credentials.fingerprint] = await self._open_channel(credentials)
-            return self._channels[credentials.fingerprint]
+        Raises:
+            CredentialsError: they cannot be used.
+        """
+        opened = self._opened.get(credentials.fingerprint)
+        if opened is None:
+            opened = asyncio.create_task(self._open_channel(credentials))
+            self._opened[credentials.fingerprint] = opened
+        return opened.result() if opened.done() else await asyncio.shield(opened)
 
     def retain(self, fingerprints: Collection[str], grace: float) -> None:
         """Begin to close every channel but these; pushes under way on them get `grace` seconds."""
-        for fingerprint in self._channels.keys() - set(fingerprints):
-            closing = asyncio.create_task(self._channels.pop(fingerprint).aclose(grace))
+        for fingerprint in self._opened.keys() - set(fingerprints):
+            closing = asyncio.create_task(_close(self._opened.pop(fingerprint), grace))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
@@ -63,12 +68,20 @@ class Channels(Generic[CredentialsT, ChannelT]):
         await asyncio.gather(*self._closing)
 
 
-class OverChannels(ABC, Generic[CredentialsT, ChannelT]):
-    """The part of a Provider that is the same for all: a channel for each set of credentials."""
+async def _close(opened: "asyncio.Task[ChannelT]", grace: float) -> None:
+    with suppress(CredentialsError):
+        await (await opened).aclose(grace)
 
-    def __init__(self, clock: Clock, timeout: float) -> None:
+
+class OverChannels(ABC, Generic[CredentialsT, ChannelT]):
+    """The part of a Provider that is the same for all: a channel for each set of credentials.
+
+    What is under way on a channel when its credentials go gets `grace` seconds.
+    """
+
+    def __init__(self, clock: Clock, grace: float) -> None:
         self._clock = clock
-        self._timeout = timeout
+        self._grace = grace
         self._channels: Channels[CredentialsT, ChannelT] = Channels(self._open)
 
     @abstractmethod
@@ -81,7 +94,7 @@ class OverChannels(ABC, Generic[CredentialsT, ChannelT]):
 
     def retain(self, fingerprints: Collection[str]) -> None:
         """Begin to close connections of credentials that changed or went."""
-        self._channels.retain(fingerprints, self._timeout)
+        self._channels.retain(fingerprints, self._grace)
 
     def pools(self) -> Iterable[Pool]:
         """List all pools."""

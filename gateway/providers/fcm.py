@@ -74,18 +74,18 @@ class _FcmChannel:
 class FcmProvider(OverChannels[FcmCredentials, _FcmChannel]):
     """Sends to Google with any number of service accounts, each over connections of its own."""
 
-    def __init__(self, hosts: FcmHosts, clock: Clock, timeout: float) -> None:
-        super().__init__(clock, timeout)
+    def __init__(self, hosts: FcmHosts, clock: Clock, grace: float) -> None:
+        super().__init__(clock, grace)
         self._hosts = hosts
 
-    async def send(self, notification: Notification, credentials: FcmCredentials) -> Verdict:
+    async def send(self, notification: Notification, credentials: FcmCredentials, timeout: float) -> Verdict:
         """Send one push; one too large goes as message-id-only where the app can fetch the rest."""
         try:
             channel = await self._channels.get(credentials)
             for form in forms(notification):
                 message = fcm_message(form, self._clock.now())
                 if message.fits:
-                    return await channel.send(message.body(), self._timeout)
+                    return await channel.send(message.body(), timeout)
         except CredentialsError:
             return Verdict(VerdictKind.CREDENTIALS_REFUSED, Reason.CREDENTIALS_UNUSABLE)
         except NotSent as error:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from gateway.model.notification import Kind, Notification
+from gateway.providers.forms import seconds_left
 
 MAX_DATA_BYTES = 4096
 
@@ -28,9 +29,9 @@ class FcmMessage(msgspec.Struct, frozen=True):
         """Google takes 4096 bytes of data keys and values."""
         return self.data_bytes <= MAX_DATA_BYTES
 
-    def body(self, validate_only: bool = False) -> bytes:
-        """Write the request body; with `validate_only` Google checks it and delivers nothing."""
-        return msgspec.json.encode({"message": self.message, "validate_only": validate_only})
+    def body(self) -> bytes:
+        """Write the request body."""
+        return msgspec.json.encode({"message": self.message})
 
 
 def fcm_message(notification: Notification, now: float) -> FcmMessage:
@@ -44,7 +45,7 @@ def _android(notification: Notification, now: float) -> dict[str, str]:
     """Give a `ttl` only where the push names a lifetime; Google's own default is four weeks."""
     android = {"priority": "HIGH"}
     if notification.lifetime_given:
-        android["ttl"] = f"{max(0, int(notification.expires_at - now))}s"
+        android["ttl"] = f"{seconds_left(notification, now)}s"
     return android
 
 

@@ -9,14 +9,17 @@ from gateway.model.reason import Reason
 from gateway.model.verdict import Verdict, VerdictKind
 
 _BY_ERROR_CODE = {
-    "UNREGISTERED": (VerdictKind.DEAD, Reason.FCM_UNREGISTERED),
-    "INVALID_ARGUMENT": (VerdictKind.REFUSED, Reason.FCM_INVALID_ARGUMENT),
-    "SENDER_ID_MISMATCH": (VerdictKind.FOREIGN, Reason.FCM_SENDER_ID_MISMATCH),
-    "THIRD_PARTY_AUTH_ERROR": (VerdictKind.REFUSED, Reason.FCM_THIRD_PARTY_AUTH_ERROR),
-    "QUOTA_EXCEEDED": (VerdictKind.LATER, Reason.FCM_QUOTA_EXCEEDED),
-    "INTERNAL": (VerdictKind.LATER, Reason.FCM_INTERNAL),
-    "UNAVAILABLE": (VerdictKind.LATER, Reason.FCM_UNAVAILABLE),
+    (404, "UNREGISTERED"): (VerdictKind.DEAD, Reason.FCM_UNREGISTERED),
+    (410, "UNREGISTERED"): (VerdictKind.DEAD, Reason.FCM_UNREGISTERED),
+    (400, "INVALID_ARGUMENT"): (VerdictKind.REFUSED, Reason.FCM_INVALID_ARGUMENT),
+    (403, "SENDER_ID_MISMATCH"): (VerdictKind.FOREIGN, Reason.FCM_SENDER_ID_MISMATCH),
+    (401, "THIRD_PARTY_AUTH_ERROR"): (VerdictKind.REFUSED, Reason.FCM_THIRD_PARTY_AUTH_ERROR),
+    (429, "QUOTA_EXCEEDED"): (VerdictKind.LATER, Reason.FCM_QUOTA_EXCEEDED),
+    (500, "INTERNAL"): (VerdictKind.LATER, Reason.FCM_INTERNAL),
+    (503, "UNAVAILABLE"): (VerdictKind.LATER, Reason.FCM_UNAVAILABLE),
 }
+"""A word counts only with its own status: what stands in a 500 proves nothing about a token."""
+
 _BY_STATUS = {
     400: (VerdictKind.REFUSED, Reason.FCM_INVALID_ARGUMENT),
     401: (VerdictKind.CREDENTIALS_REFUSED, Reason.FCM_UNAUTHENTICATED),
@@ -92,12 +95,12 @@ def _error_code(error: _Error) -> str:
 
 def _judge(status: int, error: _Error) -> tuple[VerdictKind, Reason]:
     code = _error_code(error)
-    if code == "INVALID_ARGUMENT" and _only_token_is_wrong(error):
+    if (status, code) == (400, "INVALID_ARGUMENT") and _only_token_is_wrong(error):
         return VerdictKind.SUSPECT, Reason.FCM_INVALID_TOKEN
-    known = _BY_ERROR_CODE.get(code) or _BY_STATUS.get(status)
+    known = _BY_ERROR_CODE.get((status, code)) or _BY_STATUS.get(status)
     if known:
         return known
-    return (VerdictKind.LATER if status >= 500 else VerdictKind.REFUSED), Reason.FCM_UNKNOWN_ANSWER
+    return (VerdictKind.LATER if status >= 500 or status == 408 else VerdictKind.REFUSED), Reason.FCM_UNKNOWN_ANSWER
 
 
 def _only_token_is_wrong(error: _Error) -> bool:

@@ -1,8 +1,9 @@
-"""The forms in which one push may go out, best first."""
+"""The forms in which one push may go out, best first, and for how long."""
 
+import math
 from collections.abc import Iterator
 
-from gateway.model.notification import Notification
+from gateway.model.notification import Kind, Notification
 from gateway.rocketchat.id_only import id_only
 
 
@@ -12,3 +13,9 @@ def forms(notification: Notification) -> Iterator[Notification]:
     reduced = id_only(notification)
     if reduced is not None:
         yield reduced
+
+
+def seconds_left(notification: Notification, now: float) -> int:
+    """Return the whole seconds a push still lives at `now`: rounded up, but a ring must never come late."""
+    left = max(0.0, notification.expires_at - now)
+    return math.floor(left) if notification.kind is Kind.VOIP_RING else math.ceil(left)

@@ -4,6 +4,7 @@ A wrong file is refused with what it is and what was wanted: most gateways that 
 """
 
 import re
+import ssl
 
 import msgspec
 from cryptography import x509
@@ -18,11 +19,14 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
+from gateway.http2 import Origin
 from gateway.model.app import ApnsCredentials, ApnsEnvironment, FcmCredentials
 from gateway.model.errors import CredentialsError
 from gateway.providers.credentials import checked_topics, sealed
+from gateway.providers.tls import with_certificate
 
 _PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey
+_PROJECT_ID = re.compile(r"[A-Za-z0-9.:-]{1,100}")
 _APPLE_ID = re.compile(r"[A-Z0-9]{10}")
 
 
@@ -142,6 +146,7 @@ def read_fcm_service_account(file: KeyFile) -> FcmCredentials:
         raise file.refuse(wanted, what) from None
     if account.type != "service_account":
         raise file.refuse(wanted)
+    _check_account(file, account, wanted)
     key = _private_key(KeyFile(f"private_key in {file.name}", account.private_key.encode()), wanted)
     if not isinstance(key, RSAPrivateKey):
         raise file.refuse(wanted, "a service account file whose private_key is not an RSA key")
@@ -149,6 +154,15 @@ def read_fcm_service_account(file: KeyFile) -> FcmCredentials:
         project_id=account.project_id, client_email=account.client_email, service_account=file.content.decode()
     )
     return sealed(credentials)
+
+
+def _check_account(file: KeyFile, account: "_ServiceAccount", wanted: str) -> None:
+    if not _PROJECT_ID.fullmatch(account.project_id):
+        raise file.refuse(wanted, "a service account file whose project_id is not one")
+    try:
+        Origin.parse(account.token_uri)
+    except ValueError:
+        raise file.refuse(wanted, "a service account file whose token_uri is not an https URL") from None
 
 
 class _ServiceAccount(msgspec.Struct):
@@ -208,7 +222,17 @@ def _open_p12(file: KeyFile, wanted: str) -> tuple[x509.Certificate, _PrivateKey
 def _matching(file: KeyFile, certificate: x509.Certificate, key: _PrivateKey) -> tuple[x509.Certificate, _PrivateKey]:
     if certificate.public_key() != key.public_key():
         raise file.refuse("the key that belongs to the certificate", "a certificate with another one's private key")
+    _check_with_openssl(file, certificate, key)
     return certificate, key
+
+
+def _check_with_openssl(file: KeyFile, certificate: x509.Certificate, key: _PrivateKey) -> None:
+    """Try now what every connection will do, such as refusing keys that are too small."""
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        with_certificate(context, certificate.public_bytes(Encoding.PEM).decode(), _pem(key))
+    except ssl.SSLError as error:
+        raise file.refuse("one that TLS takes", f"a certificate or key that OpenSSL refuses ({error.reason})") from None
 
 
 def _topics_of(certificate: x509.Certificate) -> tuple[str, ...]:

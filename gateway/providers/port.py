@@ -21,8 +21,11 @@ class Provider(Protocol[CredentialsT]):
         """
         ...
 
-    async def send(self, notification: Notification, credentials: CredentialsT) -> Verdict:
-        """Send one push and return the verdict; never raises for what the network or the provider does."""
+    async def send(self, notification: Notification, credentials: CredentialsT, timeout: float) -> Verdict:
+        """Send one push and return the verdict within `timeout` seconds.
+
+        Never raises for what the network or the provider does.
+        """
         ...
 
     def retain(self, fingerprints: Collection[str]) -> None:

@@ -19,11 +19,11 @@ class Providers:
         self._apns = apns
         self._fcm = fcm
 
-    async def send(self, notification: Notification, credentials: Credentials) -> Verdict:
+    async def send(self, notification: Notification, credentials: Credentials, timeout: float) -> Verdict:
         """Send one push and return the verdict; see Provider."""
         if isinstance(credentials, ApnsCredentials):
-            return await self._apns.send(notification, credentials)
-        return await self._fcm.send(notification, credentials)
+            return await self._apns.send(notification, credentials, timeout)
+        return await self._fcm.send(notification, credentials, timeout)
 
     async def prepare(self, credentials: Credentials) -> None:
         """Load what these credentials need; see Provider."""

@@ -4,8 +4,6 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from gateway.model.notification import Kind
-
 RING_SECONDS = 60.0
 DEFAULT_SECONDS = 3600.0
 MAX_SECONDS = 28 * 86400.0
@@ -19,16 +17,17 @@ class Lifetime(msgspec.Struct, frozen=True):
     given: bool
 
 
-def lifetime(kind: Kind, created_at: object, expiration_seconds: float | None, arrived_at: float) -> Lifetime:
-    """Say when a push expires.
+def call_lifetime(created_at: object, arrived_at: float) -> Lifetime:
+    """Say when a call's ring expires: 60 s from its creation, and never more than 60 s from its arrival.
 
-    A ring lives 60 s from its creation and never more than 60 s from its arrival, whatever the server's clock
-    says; with an unreadable creation time the arrival counts. Other pushes live `apn.expirationSeconds`, else
-    an hour, as the server's own sender gives them.
+    The server's clock may be wrong; with an unreadable creation time the arrival counts.
     """
-    if kind is Kind.VOIP_RING:
-        born = parse_time(created_at)
-        return Lifetime(arrived_at + RING_SECONDS if born is None else min(born, arrived_at) + RING_SECONDS, True)
+    born = parse_time(created_at)
+    return Lifetime(arrived_at + RING_SECONDS if born is None else min(born, arrived_at) + RING_SECONDS, True)
+
+
+def lifetime(expiration_seconds: float | None, arrived_at: float) -> Lifetime:
+    """Say when any other push expires: after `apn.expirationSeconds`, else an hour, as the server's own sender says."""
     if expiration_seconds is None:
         return Lifetime(arrived_at + DEFAULT_SECONDS, False)
     return Lifetime(arrived_at + min(expiration_seconds, MAX_SECONDS), True)

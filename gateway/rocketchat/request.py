@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 from gateway.model.notification import VOIP_SUFFIX, Kind, Notification, Payload, Platform
 from gateway.model.outcome import Rejected
 from gateway.model.reason import Reason
-from gateway.rocketchat.lifetime import Lifetime, lifetime
+from gateway.rocketchat.lifetime import call_lifetime, lifetime
 from gateway.rocketchat.strict_json import AmbiguousJson, compact
 
 MAX_TOKEN = 4096
@@ -37,7 +37,7 @@ class _Gcm(msgspec.Struct, frozen=True, rename="camel"):
 
 class _Options(msgspec.Struct, frozen=True, rename="camel"):
     unique_id: str | None = None
-    created_at: str | None = None
+    created_at: object = None
     topic: str | None = None
     sender: str | None = msgspec.field(default=None, name="from")
     title: str | None = None
@@ -129,8 +129,10 @@ def _notification(
 ) -> Notification | Rejected:
     options, apn, gcm = wire.options, wire.options.apn or _Apn(), wire.options.gcm or _Gcm()
     kind = kind_of(platform, options.topic, payload)
-    span = _lifetime(kind, options, apn, payload, arrived_at)
-    if kind is Kind.VOIP_RING and span.expires_at <= arrived_at:
+    is_call = kind is Kind.VOIP_RING or (kind is Kind.VOIP_SIGNAL and payload is not None and payload.is_call)
+    created_at = options.created_at if payload is None or payload.created_at is None else payload.created_at
+    span = call_lifetime(created_at, arrived_at) if is_call else lifetime(apn.expiration_seconds, arrived_at)
+    if is_call and span.expires_at <= arrived_at:
         return Rejected(Reason.VOIP_EXPIRED)
     return Notification(
         id=push_id,
@@ -141,7 +143,7 @@ def _notification(
         received_at=arrived_at,
         expires_at=span.expires_at,
         lifetime_given=span.given,
-        created_at=options.created_at,
+        created_at=_text(options.created_at),
         topic=options.topic,
         title=options.title or None,
         text=apn.text if platform is Platform.APN and apn.text is not None else options.text,
@@ -157,11 +159,6 @@ def _notification(
     )
 
 
-def _lifetime(kind: Kind, options: _Options, apn: _Apn, payload: Payload | None, arrived_at: float) -> Lifetime:
-    created_at = options.created_at if payload is None or payload.created_at is None else payload.created_at
-    return lifetime(kind, created_at, apn.expiration_seconds, arrived_at)
-
-
 def kind_of(platform: Platform, topic: str | None, payload: Payload | None) -> Kind:
     """Tell what a push is for; a VoIP ring carries no flag of its own.
 
@@ -172,10 +169,8 @@ def kind_of(platform: Platform, topic: str | None, payload: Payload | None) -> K
     if payload is None:
         return Kind.TEST
     match payload.notification_type, payload.type:
-        case "voip", "incoming_call" if platform is Platform.GCM:
-            return Kind.VOIP_RING
         case "voip", _:
-            return Kind.VOIP_SIGNAL
+            return Kind.VOIP_RING if payload.is_call and platform is Platform.GCM else Kind.VOIP_SIGNAL
         case "message-id-only", _:
             return Kind.MESSAGE_ID_ONLY
         case "videoconf", _:

@@ -53,7 +53,9 @@ class Vault:
 
     def lookup_hash(self, purpose: str, value: str) -> str:
         """Return the keyed hash (HMAC-SHA256) by which `value` is found again, different for every purpose."""
-        return hmac.new(self._lookup_key, f"{purpose}\0{value}".encode(), hashlib.sha256).hexdigest()
+        return hmac.new(
+            self._lookup_key, f"{purpose}\0{value}".encode("utf-8", "surrogateescape"), hashlib.sha256
+        ).hexdigest()
 
     def seal(self) -> bytes:
         """Return a proof of these keys, to be kept beside the data."""

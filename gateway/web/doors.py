@@ -9,6 +9,7 @@ from gateway.rocketchat.endpoint import parse_path
 from gateway.web.health import Readiness, healthz, readyz
 from gateway.web.pages import OperatorPage, public_page, set_up_pages
 from gateway.web.problem import refuse
+from gateway.web.protocol import QuietProtocol
 from gateway.web.push import PushDoor
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -38,7 +39,7 @@ def operator_door(
 
 
 def _door(readiness: Readiness, templates: dict[str, str]) -> web.Application:
-    app = web.Application()
+    app = web.Application(middlewares=(_head_is_complete,))
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz(readiness))
     set_up_pages(app, templates)
@@ -51,6 +52,14 @@ def _door(readiness: Readiness, templates: dict[str, str]) -> web.Application:
 
     app.on_response_prepare.append(finish)
     return app
+
+
+@web.middleware
+async def _head_is_complete(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let the connection go on: it has said what it wants."""
+    if isinstance(request.protocol, QuietProtocol):
+        request.protocol.head_is_complete()
+    return await handler(request)
 
 
 def _push_or_refuse(push: PushDoor) -> Handler:

@@ -22,7 +22,7 @@ class Readiness:
             ("draining", lambda: self.draining, "the gateway is shutting down"),
             ("snapshot", lambda: follower.snapshot is None, "workspaces and apps are not loaded yet"),
             ("store", lambda: not follower.store_answers, "the store does not answer"),
-            ("credentials", lambda: bool(follower.broken), f"unusable keys of: {', '.join(sorted(follower.broken))}"),
+            ("credentials", lambda: follower.all_broken, "no app's keys can be used; the log says why"),
         )
         return {name: sentence for name, is_so, sentence in checks if is_so()}
 

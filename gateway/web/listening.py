@@ -72,7 +72,9 @@ class Listener:
         """Start accepting connections."""
         await self._runner.setup()
         loop = asyncio.get_running_loop()
-        protocol = partial(QuietProtocol, cast(web.Server, self._runner.server), loop=loop, **_PROTOCOL_OPTIONS)
+        protocol = partial(
+            QuietProtocol, cast(web.Server, self._runner.server), loop=loop, clock=self._clock, **_PROTOCOL_OPTIONS
+        )
         self._server = await loop.create_server(protocol, sock=self._socket, backlog=BACKLOG)
 
     async def close(self) -> None:

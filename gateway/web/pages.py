@@ -59,6 +59,7 @@ class OperatorPage:
             {
                 "lacks": self._readiness.lacks(),
                 "apps": list(snapshot.apps.values()) if snapshot else [],
+                "broken": self._follower.broken,
                 "workspaces": snapshot.overview() if snapshot else [],
             },
         )

@@ -23,6 +23,8 @@ from gateway.web.sender import bearer, source_address
 
 log = structlog.stdlib.get_logger("gateway.push")
 
+PATIENCE = 18.0
+"""Seconds from a request to its answer: a Rocket.Chat server loses a push that is not answered in 20."""
 DEVICE_DIGITS = 12
 """How much of a device's keyed hash a log line shows: enough to follow one device, useless for anything else."""
 
@@ -68,7 +70,7 @@ class PushDoor:
         visit.member = member
         if isinstance(body, Outcome):
             return Report(body)
-        return await self._desk.take(member, body, visit.endpoint.platform, visit.push_id)
+        return await self._desk.take(member, body, visit.endpoint.platform, visit.push_id, visit.started + PATIENCE)
 
     def _record(self, visit: "_Visit", report: Report) -> None:
         seconds = self._clock.monotonic() - visit.started

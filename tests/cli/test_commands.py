@@ -143,6 +143,20 @@ async def test_a_wrong_setting_names_its_line(operator: Operator) -> None:
     assert "bad.toml, line 2: server.listen" in ended.err
 
 
+@pytest.mark.parametrize("command", [["serve"], ["send", "--workspace", "w", "--platform", "gcm", "--token", "t"]])
+async def test_a_missing_ca_file_is_one_clear_line(operator: Operator, command: list[str]) -> None:
+    ended = await operator.types(*command, PUSH_GATEWAY_PROVIDERS__CA_FILE="missing.pem")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "providers.ca_file: cannot use missing.pem: No such file or directory" in ended.err
+
+
+async def test_a_folder_that_cannot_be_made_is_one_clear_line(operator: Operator) -> None:
+    (operator.folder / "file").touch()
+    ended = await operator.types("simulate", "--data", "file/folder", "--control-listen", "127.0.0.1:0")
+    assert ended.code == 1
+    assert "Traceback" not in ended.err
+
+
 async def test_a_store_under_other_keys_is_one_clear_line(operator: Operator) -> None:
     await operator.adds_app()
     (operator.folder / "data" / "encryption.keys").unlink()

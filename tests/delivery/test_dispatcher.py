@@ -1,5 +1,6 @@
 """One push along its routes: who is asked, whose verdict stands, whether a token may end by it."""
 
+import math
 from collections.abc import Collection, Iterable
 
 import pytest
@@ -11,7 +12,7 @@ from gateway.delivery.guard import Proofs
 from gateway.delivery.snapshot import Member, Route
 from gateway.http2 import Pool
 from gateway.model.app import ApnsCredentials, App, FcmCredentials
-from gateway.model.notification import Notification
+from gateway.model.notification import Kind, Notification
 from gateway.model.outcome import Delivered, Later, Outcome, Rejected, TokenDead
 from gateway.model.reason import Reason
 from gateway.model.verdict import Verdict, VerdictKind
@@ -29,11 +30,13 @@ class Oracle:
     def __init__(self) -> None:
         self.says: dict[str, Verdict] = {}
         self.asked: list[str] = []
+        self.timeouts: list[float] = []
 
     async def prepare(self, credentials: Credentials) -> None: ...
 
-    async def send(self, notification: Notification, credentials: Credentials) -> Verdict:
+    async def send(self, notification: Notification, credentials: Credentials, timeout: float) -> Verdict:
         self.asked.append(credentials.fingerprint)
+        self.timeouts.append(timeout)
         return self.says[credentials.fingerprint]
 
     def retain(self, fingerprints: Collection[str]) -> None: ...
@@ -56,7 +59,7 @@ def providers(oracle: Oracle) -> Providers:
 
 @pytest.fixture
 def dispatcher(follower: Follower, providers: Providers, proofs: Proofs, clock: ManualClock) -> Dispatcher:
-    return Dispatcher(follower, providers, proofs, Metrics(clock, "1.0"), clock)
+    return Dispatcher(follower, providers, proofs, Metrics(clock, "1.0"), clock, 10.0)
 
 
 ACCEPTED = Verdict(VerdictKind.ACCEPTED, Reason.DELIVERED, 200, provider_id="name")
@@ -93,15 +96,15 @@ SEARCHES = [
     ([SUSPECT, SUSPECT], "1", UNPROVEN, 0, 2),
     ([SUSPECT, SUSPECT], "01", NO_TOKEN, 0, 2),
     ([SUSPECT, FOREIGN], "0", UNPROVEN, 0, 2),
-    ([FOREIGN, SUSPECT], "01", NO_TOKEN, 1, 2),
+    ([FOREIGN, SUSPECT], "01", UNPROVEN, 1, 2),
     ([CREDENTIALS, ACCEPTED], "", DELIVERED, 1, 2),
     ([CREDENTIALS, DEAD], "", TokenDead(Reason.FCM_UNREGISTERED), 1, 2),
     ([CREDENTIALS, SUSPECT], "01", DENIED, 0, 2),
     ([SUSPECT, CREDENTIALS], "01", DENIED, 1, 2),
     ([FOREIGN, CREDENTIALS, FOREIGN], "", DENIED, 1, 3),
     ([OTHER_ENVIRONMENT, FOREIGN], "", Later(Reason.APNS_BAD_ENVIRONMENT_KEY_ID_IN_TOKEN), 0, 2),
-    ([OTHER_ENVIRONMENT, SUSPECT], "01", NO_TOKEN, 1, 2),
-    ([OTHER_CERTIFICATE, SUSPECT], "01", NO_TOKEN, 1, 2),
+    ([OTHER_ENVIRONMENT, SUSPECT], "01", UNPROVEN, 1, 2),
+    ([OTHER_CERTIFICATE, SUSPECT], "01", UNPROVEN, 1, 2),
     ([OTHER_CERTIFICATE, CREDENTIALS], "", DENIED, 1, 2),
     ([OTHER_ENVIRONMENT, ACCEPTED], "", DELIVERED, 1, 2),
 ]
@@ -122,7 +125,7 @@ async def test_the_verdict_that_tells_most_stands(
     routes = tuple(Route(f"app {name}", account(name)) for name in oracle.says)
     proofs.learn(set(proven))
     member = Member(workspace=workspace("Example"), networks=(), by_topic={}, android=routes)
-    report = await dispatcher.deliver(member, android_push())
+    report = await dispatcher.deliver(member, android_push(), math.inf)
     assert report.outcome == outcome
     assert (report.app, report.verdict) == (f"app {by}", says[by])
     assert oracle.asked == [str(number) for number in range(asked)]
@@ -140,7 +143,7 @@ async def test_of_an_apps_two_environments_one_that_has_delivered_is_proof(
     proofs.learn(set(proven))
     routes = tuple(Route("Chat", account(name)) for name in "ab")
     member = Member(workspace=workspace("Example"), networks=(), by_topic={}, android=routes)
-    assert (await dispatcher.deliver(member, android_push())).outcome == outcome
+    assert (await dispatcher.deliver(member, android_push(), math.inf)).outcome == outcome
 
 
 async def test_only_who_took_a_push_is_proven_by_it(
@@ -149,7 +152,7 @@ async def test_only_who_took_a_push_is_proven_by_it(
     oracle.says = {"a": FOREIGN, "b": ACCEPTED}
     routes = tuple(Route(name, account(name)) for name in "ab")
     member = Member(workspace=workspace("Example"), networks=(), by_topic={}, android=routes)
-    await dispatcher.deliver(member, android_push())
+    await dispatcher.deliver(member, android_push(), math.inf)
     await proofs.flush()
     assert (await store.load()).proven == {"b"}
 
@@ -170,7 +173,7 @@ NOWHERE_TO_GO = Member(workspace=workspace("Example"), networks=(), by_topic={},
 async def test_a_push_without_a_way_is_refused(
     dispatcher: Dispatcher, notification: Notification, reason: Reason
 ) -> None:
-    report = await dispatcher.deliver(NOWHERE_TO_GO, notification)
+    report = await dispatcher.deliver(NOWHERE_TO_GO, notification, math.inf)
     assert (report.outcome, report.notification, report.app, report.verdict) == (
         Rejected(reason),
         notification,
@@ -186,13 +189,13 @@ async def test_before_a_push_is_refused_for_good_the_store_is_asked_for_a_way(
     oracle.says = {"a": ACCEPTED}
     await store.put_app(App(id="1", name="Chat", apns=ApnsCredentials(topics=("com.example.chat",), fingerprint="a")))
     await store.put_workspace(workspace("Example", apps=("1",)))
-    report = await dispatcher.deliver(NOWHERE_TO_GO, iphone_push(topic="com.example.chat.voip"))
+    report = await dispatcher.deliver(NOWHERE_TO_GO, iphone_push(topic="com.example.chat.voip"), math.inf)
     assert (report.outcome, report.app) == (DELIVERED, "Chat")
 
 
 async def test_while_the_store_does_not_answer_no_way_is_for_later(dispatcher: Dispatcher, store: SqliteStore) -> None:
     await store.close()
-    report = await dispatcher.deliver(NOWHERE_TO_GO, android_push())
+    report = await dispatcher.deliver(NOWHERE_TO_GO, android_push(), math.inf)
     assert report.outcome == Later(Reason.STORE_UNAVAILABLE)
 
 
@@ -202,3 +205,37 @@ async def test_while_the_store_does_not_answer_an_unknown_secret_is_for_later(
     await follower.check()
     await store.close()
     assert await Admission(follower, VAULT, clock).admit("secret", None) == Later(Reason.STORE_UNAVAILABLE)
+
+
+@pytest.fixture
+def two_apps(oracle: Oracle) -> Member:
+    """A workspace with two apps, of which the second knows the device."""
+    oracle.says = {"0": FOREIGN, "1": ACCEPTED}
+    routes = tuple(Route(f"app {name}", account(name)) for name in oracle.says)
+    return Member(workspace=workspace("Example"), networks=(), by_topic={}, android=routes)
+
+
+@pytest.mark.parametrize(("left", "allowed"), [(4.0, 4.0), (10.0, 10.0), (18.0, 10.0)])
+async def test_no_attempt_outlasts_the_servers_patience(
+    dispatcher: Dispatcher, oracle: Oracle, two_apps: Member, clock: ManualClock, left: float, allowed: float
+) -> None:
+    report = await dispatcher.deliver(two_apps, android_push(), clock.monotonic() + left)
+    assert report.outcome == DELIVERED
+    assert oracle.timeouts == [allowed, allowed]
+
+
+async def test_when_the_patience_is_over_nobody_else_is_asked(
+    dispatcher: Dispatcher, oracle: Oracle, two_apps: Member, clock: ManualClock
+) -> None:
+    report = await dispatcher.deliver(two_apps, android_push(), clock.monotonic())
+    assert report.outcome == Later(Reason.OUT_OF_TIME)
+    assert oracle.asked == []
+
+
+async def test_a_ring_is_never_sent_past_its_time(
+    dispatcher: Dispatcher, oracle: Oracle, two_apps: Member, clock: ManualClock
+) -> None:
+    ring = android_push(kind=Kind.VOIP_RING, lifetime_given=True, expires_at=clock.now())
+    report = await dispatcher.deliver(two_apps, ring, math.inf)
+    assert report.outcome == Rejected(Reason.VOIP_EXPIRED)
+    assert oracle.asked == []

@@ -101,8 +101,10 @@ async def test_a_body_that_takes_too_long_is_408(simulator: Simulator, clock: Ma
     async with AsyncExitStack() as cleanup:
         gateway = await start_gateway(simulator, cleanup, clock=clock)
         await gateway.register()
-        reading = asyncio.create_task(clock.next_timer())
+        connected = asyncio.create_task(clock.next_timer())
         reader, writer = await _connect(gateway)
+        await connected
+        reading = asyncio.create_task(clock.next_timer())
         writer.write(_head(gateway, f"Content-Length: {len(FINE)}") + FINE[:10])
         await reading
         await clock.advance(10)
@@ -110,6 +112,26 @@ async def test_a_body_that_takes_too_long_is_408(simulator: Simulator, clock: Ma
         writer.close()
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"body_too_slow" in answer
+
+
+async def test_a_connection_that_says_nothing_is_closed(simulator: Simulator, clock: ManualClock) -> None:
+    async with AsyncExitStack() as cleanup:
+        gateway = await start_gateway(simulator, cleanup, clock=clock)
+        waiting = asyncio.create_task(clock.next_timer())
+        reader, writer = await _connect(gateway)
+        writer.write(b"POST /push/apn/send HTTP/1.1\r\nHost: gate")
+        await waiting
+        await clock.advance(10)
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_octets_that_are_no_text_are_a_secret_nobody_has(gateway: Running) -> None:
+    head = _head(gateway, f"Content-Length: {len(FINE)}", "Authorization: Bearer X").replace(
+        b"Bearer X", b"Bearer \xff"
+    )
+    answer = await _raw(gateway, head.replace(f"/w/{gateway.secret}".encode(), b""), FINE)
+    assert b" 401 " in answer
 
 
 async def test_two_pushes_on_one_connection_are_answered_in_order(gateway: Running) -> None:

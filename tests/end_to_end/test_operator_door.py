@@ -88,7 +88,7 @@ async def test_the_public_door_shows_nothing_but_what_it_is(gateway: Running) ->
 async def test_a_certificates_end_is_a_metric(gateway: Running) -> None:
     file = gateway.simulator.data / "apns-certificate.pem"
     content = KeyFile("certificate", await asyncio.to_thread(file.read_bytes))
-    certificate = read_apns_certificate(content, (), ApnsEnvironment.PRODUCTION, time.time())
+    certificate = await asyncio.to_thread(read_apns_certificate, content, (), ApnsEnvironment.PRODUCTION, time.time())
     await gateway.registry.replace_credentials("app", certificate, None)
     await gateway.gateway.follower.check()
     assert (await gateway.push("apn", message(IPHONE))).status == 200

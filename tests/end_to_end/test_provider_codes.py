@@ -76,6 +76,28 @@ async def test_google_said(gateway: Running, status: int, reason: str, answered:
 
 
 @pytest.mark.parametrize(
+    ("platform", "token", "status", "reason", "answered"),
+    [
+        ("apn", IPHONE, 503, "BadDeviceToken", 503),
+        ("apn", IPHONE, 500, "Unregistered", 503),
+        ("apn", IPHONE, 400, "Unregistered", 422),
+        ("apn", IPHONE, 429, "ExpiredToken", 503),
+        ("gcm", ANDROID, 413, "INVALID_ARGUMENT", 422),
+        ("gcm", ANDROID, 500, "INVALID_ARGUMENT", 503),
+        ("gcm", ANDROID, 503, "UNREGISTERED", 503),
+        ("gcm", ANDROID, 429, "UNREGISTERED", 429),
+        ("gcm", ANDROID, 400, "UNREGISTERED", 422),
+    ],
+)
+async def test_words_that_end_a_token_count_only_with_their_own_status(
+    gateway: Running, platform: str, token: str, status: int, reason: str, answered: int
+) -> None:
+    await gateway.prove()
+    gateway.simulator.set_rules([Rule(status=status, reason=reason)])
+    assert (await gateway.push(platform, message(token))).status == answered
+
+
+@pytest.mark.parametrize(
     ("platform", "token", "rule", "code"),
     [
         ("apn", IPHONE, Rule(status=400, reason="BadDeviceToken"), "apns_bad_device_token_unproven"),

@@ -74,6 +74,18 @@ async def test_auto_is_not_misled_by_a_key_for_production_only(gateway: Running)
     assert (await gateway.push("apn", message(IPHONE))).code == "apns_bad_device_token_unproven"
 
 
+async def test_auto_ends_no_token_that_only_one_host_has_judged(gateway: Running) -> None:
+    await auto(gateway)
+    assert (await gateway.push("apn", message(IPHONE))).status == 200
+    gateway.simulator.set_rules(
+        [
+            Rule(environment="production", status=400, reason="BadDeviceToken"),
+            Rule(environment="sandbox", status=403, reason="BadEnvironmentKeyIdInToken"),
+        ]
+    )
+    assert (await gateway.push("apn", message(PUSHKIT))).code == "apns_bad_device_token_unproven"
+
+
 async def two_android_apps(gateway: Running) -> None:
     _, fcm = await asyncio.to_thread(credentials, gateway.simulator)
     await gateway.registry.add_app("second", None, fcm)

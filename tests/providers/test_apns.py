@@ -50,7 +50,7 @@ def later(reason: Reason, words: str) -> Verdict:
 
 
 async def test_a_push_arrives_under_its_own_id(apns: ApnsProvider, simulator: Simulator, key: ApnsCredentials) -> None:
-    verdict = await apns.send(iphone_push(), key)
+    verdict = await apns.send(iphone_push(), key, TIMEOUT)
     assert verdict == Verdict(VerdictKind.ACCEPTED, Reason.DELIVERED, 200, provider_id=ID)
     (push,) = simulator.received
     assert (push.token, push.environment, push.apns_id) == (IPHONE, "production", ID)
@@ -61,8 +61,8 @@ async def test_a_push_arrives_under_its_own_id(apns: ApnsProvider, simulator: Si
 async def test_each_environment_has_a_host_of_its_own(
     apns: ApnsProvider, simulator: Simulator, key: ApnsCredentials
 ) -> None:
-    await apns.send(iphone_push(), with_environment(key, SANDBOX))
-    await apns.send(iphone_push(), with_environment(key, PRODUCTION))
+    await apns.send(iphone_push(), with_environment(key, SANDBOX), TIMEOUT)
+    await apns.send(iphone_push(), with_environment(key, PRODUCTION), TIMEOUT)
     assert [push.environment for push in simulator.received] == ["sandbox", "production"]
     assert [pool.statistics().open for pool in apns.pools()] == [1, 1]
 
@@ -70,7 +70,7 @@ async def test_each_environment_has_a_host_of_its_own(
 async def test_a_certificate_stands_for_a_token(
     apns: ApnsProvider, simulator: Simulator, certificate: ApnsCredentials
 ) -> None:
-    assert (await apns.send(iphone_push(), certificate)).kind is VerdictKind.ACCEPTED
+    assert (await apns.send(iphone_push(), certificate, TIMEOUT)).kind is VerdictKind.ACCEPTED
     (push,) = simulator.received
     assert "authorization" not in push.headers
 
@@ -94,7 +94,7 @@ async def test_apple_takes_every_kind_of_push(
     topic: str,
     priority: str,
 ) -> None:
-    verdict = await apns.send(iphone_push(**changed), key)
+    verdict = await apns.send(iphone_push(**changed), key, TIMEOUT)
     assert verdict.kind is VerdictKind.ACCEPTED
     (push,) = simulator.received
     sent = {name: push.headers.get(name) for name in ("apns-push-type", "apns-topic", "apns-priority")}
@@ -105,7 +105,7 @@ async def test_apple_takes_every_kind_of_push(
 async def test_one_too_large_goes_at_once_as_message_id_only(
     apns: ApnsProvider, simulator: Simulator, key: ApnsCredentials
 ) -> None:
-    assert (await apns.send(iphone_push(text=LONG), key)).kind is VerdictKind.ACCEPTED
+    assert (await apns.send(iphone_push(text=LONG), key, TIMEOUT)).kind is VerdictKind.ACCEPTED
     (push,) = simulator.received
     assert push.payload["aps"]["alert"] == FIXED_TEXT
     assert msgspec.json.decode(push.payload["ejson"])["notificationType"] == "message-id-only"
@@ -115,7 +115,7 @@ async def test_one_that_apple_calls_too_large_comes_again_as_message_id_only(
     apns: ApnsProvider, simulator: Simulator, key: ApnsCredentials
 ) -> None:
     simulator.set_rules([Rule(status=413, times=1)])
-    assert (await apns.send(iphone_push(), key)).kind is VerdictKind.ACCEPTED
+    assert (await apns.send(iphone_push(), key, TIMEOUT)).kind is VerdictKind.ACCEPTED
     refused, taken = simulator.received
     assert (refused.status, taken.status) == (413, 200)
     assert refused.apns_id == taken.apns_id == ID
@@ -124,7 +124,7 @@ async def test_one_that_apple_calls_too_large_comes_again_as_message_id_only(
 
 async def test_it_comes_again_once_only(apns: ApnsProvider, simulator: Simulator, key: ApnsCredentials) -> None:
     simulator.set_rules([Rule(status=413)])
-    verdict = await apns.send(iphone_push(), key)
+    verdict = await apns.send(iphone_push(), key, TIMEOUT)
     assert (verdict.kind, verdict.reason) == (VerdictKind.REFUSED, Reason.APNS_PAYLOAD_TOO_LARGE)
     assert len(simulator.received) == 2
 
@@ -143,7 +143,7 @@ async def test_what_the_app_could_not_fetch_is_refused_when_too_large(
     apns: ApnsProvider, simulator: Simulator, key: ApnsCredentials, changed: dict[str, Any]
 ) -> None:
     too_large = Verdict(VerdictKind.REFUSED, Reason.PAYLOAD_TOO_LARGE)
-    assert await apns.send(iphone_push(text=LONG, **changed), key) == too_large
+    assert await apns.send(iphone_push(text=LONG, **changed), key, TIMEOUT) == too_large
     assert simulator.received == []
 
 
@@ -152,9 +152,9 @@ async def test_a_ring_may_be_larger_than_a_message(
 ) -> None:
     ring = {"kind": Kind.VOIP_RING, "topic": f"{TOPIC}.voip"}
     wide = iphone_push(payload=msgspec.structs.replace(PAYLOAD, ejson="x" * 4800), **ring)
-    assert (await apns.send(wide, key)).kind is VerdictKind.ACCEPTED
+    assert (await apns.send(wide, key, TIMEOUT)).kind is VerdictKind.ACCEPTED
     wider = iphone_push(payload=msgspec.structs.replace(PAYLOAD, ejson="x" * 5120), **ring)
-    assert (await apns.send(wider, key)).reason is Reason.PAYLOAD_TOO_LARGE
+    assert (await apns.send(wider, key, TIMEOUT)).reason is Reason.PAYLOAD_TOO_LARGE
     assert len(simulator.received) == 1
 
 
@@ -167,7 +167,7 @@ async def test_apples_refusal_comes_with_its_words_wait_and_time(
             Rule(status=429, reason="TooManyRequests", retry_after=17, times=1),
         ]
     )
-    dead, busy = [await apns.send(iphone_push(), key) for _ in range(2)]
+    dead, busy = [await apns.send(iphone_push(), key, TIMEOUT) for _ in range(2)]
     assert dead == Verdict(VerdictKind.DEAD, Reason.APNS_UNREGISTERED, 410, "Unregistered", ID, since=1_700_000_000.0)
     assert (busy.kind, busy.retry_after) == (VerdictKind.LATER, 17.0)
 
@@ -176,7 +176,7 @@ async def test_the_token_is_young_enough_for_apple_over_hours(
     apns: ApnsProvider, simulator: Simulator, key: ApnsCredentials, clock: ManualClock
 ) -> None:
     for _ in range(8):
-        assert (await apns.send(iphone_push(), key)).kind is VerdictKind.ACCEPTED
+        assert (await apns.send(iphone_push(), key, TIMEOUT)).kind is VerdictKind.ACCEPTED
         await clock.advance(REFRESH_AFTER - 100)
     assert [push.status for push in simulator.received] == [200] * 8
 
@@ -196,12 +196,12 @@ async def test_one_token_serves_both_hosts_and_every_app_of_a_team_and_key(
     apps = [key, with_environment(key, SANDBOX), other_app, with_environment(other_app, SANDBOX)]
     async with aclosing(ApnsProvider(ApnsHosts(endpoint.url, endpoint.url, ca_file), clock, TIMEOUT)) as provider:
         for credentials in (*apps, other_team):
-            await provider.send(iphone_push(), credentials)
+            await provider.send(iphone_push(), credentials, TIMEOUT)
         assert len(set(used[:4])) == 1
         assert used[4] != used[0]
         await clock.advance(REFRESH_AFTER)
         for credentials in apps:
-            await provider.send(iphone_push(), credentials)
+            await provider.send(iphone_push(), credentials, TIMEOUT)
         assert len(set(used[5:])) == 1
         assert used[5] != used[0]
         assert endpoint.connections >= 5
@@ -211,7 +211,7 @@ async def test_a_host_that_is_down_is_for_later(
     nobody: str, ca_file: str, key: ApnsCredentials, clock: ManualClock
 ) -> None:
     async with aclosing(ApnsProvider(ApnsHosts(nobody, nobody, ca_file), clock, TIMEOUT)) as provider:
-        assert await provider.send(iphone_push(), key) == later(Reason.APNS_UNREACHABLE, "connect_failed")
+        assert await provider.send(iphone_push(), key, TIMEOUT) == later(Reason.APNS_UNREACHABLE, "connect_failed")
 
 
 async def test_a_host_whose_certificate_nobody_vouches_for_is_for_later(
@@ -219,7 +219,7 @@ async def test_a_host_whose_certificate_nobody_vouches_for_is_for_later(
 ) -> None:
     hosts = ApnsHosts(endpoint.url, endpoint.url, str(simulator.data / "ca.pem"))
     async with aclosing(ApnsProvider(hosts, clock, TIMEOUT)) as provider:
-        assert await provider.send(iphone_push(), key) == later(Reason.APNS_UNREACHABLE, "tls_failed")
+        assert await provider.send(iphone_push(), key, TIMEOUT) == later(Reason.APNS_UNREACHABLE, "tls_failed")
     assert endpoint.requests == []
 
 
@@ -227,7 +227,7 @@ async def test_no_answer_in_time_is_for_later(
     apns: ApnsProvider, simulator: Simulator, key: ApnsCredentials, clock: ManualClock
 ) -> None:
     simulator.set_rules([Rule(delay_ms=60_000)])
-    sending = asyncio.create_task(apns.send(iphone_push(), key))
+    sending = asyncio.create_task(apns.send(iphone_push(), key, TIMEOUT))
     await simulator.next_received()
     await clock.advance(TIMEOUT)
     assert await sending == later(Reason.APNS_UNANSWERED, "deadline")
@@ -236,10 +236,10 @@ async def test_no_answer_in_time_is_for_later(
 async def test_pushes_under_way_finish_when_their_credentials_are_replaced(
     apns: ApnsProvider, simulator: Simulator, key: ApnsCredentials, clock: ManualClock, until: Until
 ) -> None:
-    await apns.send(iphone_push(), key)
+    await apns.send(iphone_push(), key, TIMEOUT)
     simulator.clear()
     simulator.set_rules([Rule(delay_ms=5_000)])
-    sending = [asyncio.create_task(apns.send(iphone_push(), key)) for _ in range(10)]
+    sending = [asyncio.create_task(apns.send(iphone_push(), key, TIMEOUT)) for _ in range(10)]
     await until(lambda: len(simulator.received) == 10)
     new = msgspec.structs.replace(key, fingerprint="new")
     await apns.prepare(new)
@@ -250,16 +250,16 @@ async def test_pushes_under_way_finish_when_their_credentials_are_replaced(
     (pool,) = apns.pools()
     assert pool.statistics().requests == 0
     simulator.set_rules([])
-    assert (await apns.send(iphone_push(), new)).kind is VerdictKind.ACCEPTED
+    assert (await apns.send(iphone_push(), new, TIMEOUT)).kind is VerdictKind.ACCEPTED
 
 
 async def test_credentials_that_stay_keep_their_connection(
     apns: ApnsProvider, simulator: Simulator, key: ApnsCredentials
 ) -> None:
-    await apns.send(iphone_push(), key)
+    await apns.send(iphone_push(), key, TIMEOUT)
     (before,) = apns.pools()
     apns.retain({key.fingerprint, "another"})
-    await apns.send(iphone_push(), key)
+    await apns.send(iphone_push(), key, TIMEOUT)
     assert list(apns.pools()) == [before]
     assert before.statistics().requests == 2
 
@@ -268,7 +268,7 @@ async def test_closing_leaves_what_is_under_way_for_later(
     apns: ApnsProvider, simulator: Simulator, key: ApnsCredentials
 ) -> None:
     simulator.set_rules([Rule(delay_ms=60_000)])
-    sending = asyncio.create_task(apns.send(iphone_push(), key))
+    sending = asyncio.create_task(apns.send(iphone_push(), key, TIMEOUT))
     await simulator.next_received()
     await apns.aclose()
     assert await sending == later(Reason.APNS_UNANSWERED, "closed")
@@ -281,7 +281,7 @@ async def test_preparing_opens_one_channel_and_no_connection(
     await asyncio.gather(*(apns.prepare(key) for _ in range(10)))
     (pool,) = apns.pools()
     assert (pool.statistics().open, pool.statistics().connecting) == (0, 0)
-    await asyncio.gather(*(apns.send(iphone_push(), key) for _ in range(10)))
+    await asyncio.gather(*(apns.send(iphone_push(), key, TIMEOUT) for _ in range(10)))
     assert list(apns.pools()) == [pool]
 
 
@@ -314,5 +314,7 @@ async def test_a_stored_key_that_is_damaged_is_told(
 
 
 async def test_sending_with_a_key_that_cannot_be_used_is_for_later(apns: ApnsProvider, key: ApnsCredentials) -> None:
-    verdict = await apns.send(iphone_push(), msgspec.structs.replace(key, key=RSA_KEY.decode(), fingerprint="rsa"))
+    verdict = await apns.send(
+        iphone_push(), msgspec.structs.replace(key, key=RSA_KEY.decode(), fingerprint="rsa"), TIMEOUT
+    )
     assert verdict.kind in (VerdictKind.CREDENTIALS_REFUSED, VerdictKind.LATER)

@@ -66,7 +66,7 @@ async def test_all_who_ask_at_once_get_the_one_channel(
     assert channels.all() == [wires[0], wires[-1]]
 
 
-async def test_one_that_could_not_be_opened_is_tried_again(
+async def test_one_that_could_not_be_opened_is_not_tried_again_before_it_is_let_go(
     channels: Channels[FcmCredentials, Wire], opener: Opener
 ) -> None:
     opener.fails = True
@@ -74,6 +74,9 @@ async def test_one_that_could_not_be_opened_is_tried_again(
         await channels.get(FIRST)
     assert channels.all() == []
     opener.fails = False
+    with pytest.raises(CredentialsError):
+        await channels.get(FIRST)
+    channels.retain((), 0.0)
     assert (await channels.get(FIRST)).fingerprint == "first"
 
 

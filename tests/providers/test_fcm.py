@@ -51,7 +51,7 @@ def later(reason: Reason, words: str) -> Verdict:
 async def test_a_push_arrives_and_google_names_it(
     fcm: FcmProvider, simulator: Simulator, known: FcmCredentials
 ) -> None:
-    verdict = await fcm.send(android_push(), known)
+    verdict = await fcm.send(android_push(), known, TIMEOUT)
     assert (verdict.kind, verdict.reason, verdict.status) == (VerdictKind.ACCEPTED, Reason.DELIVERED, 200)
     assert verdict.provider_id.startswith("projects/sim-project/messages/")
     (push,) = simulator.received
@@ -64,14 +64,14 @@ async def test_a_push_arrives_and_google_names_it(
 async def test_google_takes_every_kind_of_push(
     fcm: FcmProvider, simulator: Simulator, known: FcmCredentials, kind: Kind
 ) -> None:
-    assert (await fcm.send(android_push(kind=kind, lifetime_given=True), known)).kind is VerdictKind.ACCEPTED
+    assert (await fcm.send(android_push(kind=kind, lifetime_given=True), known, TIMEOUT)).kind is VerdictKind.ACCEPTED
     assert simulator.received[0].payload["android"]["ttl"] == "3600s"
 
 
 async def test_one_too_large_goes_as_message_id_only(
     fcm: FcmProvider, simulator: Simulator, known: FcmCredentials
 ) -> None:
-    assert (await fcm.send(android_push(text=LONG), known)).kind is VerdictKind.ACCEPTED
+    assert (await fcm.send(android_push(text=LONG), known, TIMEOUT)).kind is VerdictKind.ACCEPTED
     (push,) = simulator.received
     assert msgspec.json.decode(push.payload["data"]["ejson"])["notificationType"] == "message-id-only"
 
@@ -80,13 +80,13 @@ async def test_what_the_app_could_not_fetch_is_refused_when_too_large(
     fcm: FcmProvider, simulator: Simulator, known: FcmCredentials
 ) -> None:
     too_large = Verdict(VerdictKind.REFUSED, Reason.PAYLOAD_TOO_LARGE)
-    assert await fcm.send(android_push(text=LONG, kind=Kind.VIDEO_CONFERENCE), known) == too_large
+    assert await fcm.send(android_push(text=LONG, kind=Kind.VIDEO_CONFERENCE), known, TIMEOUT) == too_large
     assert simulator.received == []
 
 
 async def test_google_asks_to_wait(fcm: FcmProvider, simulator: Simulator, known: FcmCredentials) -> None:
     simulator.set_rules([Rule(status=429, retry_after=42)])
-    verdict = await fcm.send(android_push(), known)
+    verdict = await fcm.send(android_push(), known, TIMEOUT)
     assert (verdict.reason, verdict.retry_after) == (Reason.FCM_QUOTA_EXCEEDED, 42.0)
 
 
@@ -94,7 +94,7 @@ async def test_the_bearer_is_young_enough_for_google_over_hours(
     fcm: FcmProvider, simulator: Simulator, known: FcmCredentials, clock: ManualClock
 ) -> None:
     for _ in range(6):
-        assert (await fcm.send(android_push(), known)).kind is VerdictKind.ACCEPTED
+        assert (await fcm.send(android_push(), known, TIMEOUT)).kind is VerdictKind.ACCEPTED
         await clock.advance(2_500.0)
     assert [push.status for push in simulator.received] == [200] * 6
 
@@ -104,13 +104,13 @@ async def test_a_push_whose_bearer_is_refused_goes_again_with_a_new_one(
     fcm: FcmProvider, simulator: Simulator, known: FcmCredentials, status: int, reason: str
 ) -> None:
     simulator.set_rules([Rule(status=status, reason=reason, times=1)])
-    assert (await fcm.send(android_push(), known)).kind is VerdictKind.ACCEPTED
+    assert (await fcm.send(android_push(), known, TIMEOUT)).kind is VerdictKind.ACCEPTED
     assert [push.status for push in simulator.received] == [status, 200]
 
 
 async def test_it_goes_again_once_only(fcm: FcmProvider, simulator: Simulator, known: FcmCredentials) -> None:
     simulator.set_rules([Rule(status=401)])
-    verdict = await fcm.send(android_push(), known)
+    verdict = await fcm.send(android_push(), known, TIMEOUT)
     assert (verdict.kind, verdict.reason) == (VerdictKind.CREDENTIALS_REFUSED, Reason.FCM_UNAUTHENTICATED)
     assert len(simulator.received) == 2
 
@@ -142,7 +142,7 @@ async def test_while_every_bearer_is_refused_one_a_minute_is_asked_for(
 ) -> None:
     provider, asked = scripted_google
     for expected in (2, 3, 4):
-        verdicts = [await provider.send(android_push(), known) for _ in range(5)]
+        verdicts = [await provider.send(android_push(), known, TIMEOUT) for _ in range(5)]
         assert {verdict.reason for verdict in verdicts} == {Reason.FCM_UNAUTHENTICATED}
         assert len(asked) == expected
         await clock.advance(RENEWAL_PAUSE)
@@ -154,7 +154,7 @@ async def test_the_token_endpoint_of_the_settings_goes_before_the_accounts(
     scripted_google: tuple[FcmProvider, list[Received]], known: FcmCredentials
 ) -> None:
     provider, asked = scripted_google
-    await provider.send(android_push(), known)
+    await provider.send(android_push(), known, TIMEOUT)
     assert len(asked) == 2
 
 
@@ -169,7 +169,7 @@ async def test_a_service_account_with_another_key_is_refused_and_asked_of_once(
 ) -> None:
     stranger = credentials_of({**account_file, "private_key": other_key})
     refused = Verdict(VerdictKind.CREDENTIALS_REFUSED, Reason.FCM_OAUTH_REFUSED, 400, "invalid_grant")
-    assert {await fcm.send(android_push(), stranger) for _ in range(5)} == {refused}
+    assert {await fcm.send(android_push(), stranger, TIMEOUT) for _ in range(5)} == {refused}
     assert simulator.received == []
     _, token_pool = fcm.pools()
     assert token_pool.statistics().requests == 1
@@ -178,7 +178,7 @@ async def test_a_service_account_with_another_key_is_refused_and_asked_of_once(
 async def test_another_project_is_the_credentials_fault_never_the_tokens(
     fcm: FcmProvider, simulator: Simulator, account_file: dict[str, Any]
 ) -> None:
-    verdict = await fcm.send(android_push(), credentials_of({**account_file, "project_id": "another-project"}))
+    verdict = await fcm.send(android_push(), credentials_of({**account_file, "project_id": "another-project"}), TIMEOUT)
     assert (verdict.kind, verdict.reason) == (VerdictKind.CREDENTIALS_REFUSED, Reason.FCM_PROJECT_NOT_FOUND)
 
 
@@ -187,7 +187,7 @@ async def test_a_host_that_is_down_is_for_later(
 ) -> None:
     hosts = FcmHosts(nobody, ca_file=str(simulator.data / "ca.pem"))
     async with aclosing(FcmProvider(hosts, clock, TIMEOUT)) as provider:
-        assert await provider.send(android_push(), known) == later(Reason.FCM_UNREACHABLE, "connect_failed")
+        assert await provider.send(android_push(), known, TIMEOUT) == later(Reason.FCM_UNREACHABLE, "connect_failed")
 
 
 async def test_a_token_endpoint_that_is_down_is_for_later(
@@ -195,14 +195,16 @@ async def test_a_token_endpoint_that_is_down_is_for_later(
 ) -> None:
     hosts = FcmHosts(simulator.fcm_url, nobody, str(simulator.data / "ca.pem"))
     async with aclosing(FcmProvider(hosts, clock, TIMEOUT)) as provider:
-        assert await provider.send(android_push(), known) == later(Reason.FCM_OAUTH_UNAVAILABLE, "connect_failed")
+        assert await provider.send(android_push(), known, TIMEOUT) == later(
+            Reason.FCM_OAUTH_UNAVAILABLE, "connect_failed"
+        )
 
 
 async def test_no_answer_in_time_is_for_later(
     fcm: FcmProvider, simulator: Simulator, known: FcmCredentials, clock: ManualClock
 ) -> None:
     simulator.set_rules([Rule(delay_ms=60_000)])
-    sending = asyncio.create_task(fcm.send(android_push(), known))
+    sending = asyncio.create_task(fcm.send(android_push(), known, TIMEOUT))
     await simulator.next_received()
     await clock.advance(TIMEOUT)
     assert await sending == later(Reason.FCM_UNANSWERED, "deadline")
@@ -212,7 +214,7 @@ async def test_pushes_under_way_finish_when_their_credentials_are_replaced(
     fcm: FcmProvider, simulator: Simulator, known: FcmCredentials, clock: ManualClock, until: Until
 ) -> None:
     simulator.set_rules([Rule(delay_ms=5_000)])
-    sending = [asyncio.create_task(fcm.send(android_push(), known)) for _ in range(10)]
+    sending = [asyncio.create_task(fcm.send(android_push(), known, TIMEOUT)) for _ in range(10)]
     await until(lambda: len(simulator.received) == 10)
     new = msgspec.structs.replace(known, fingerprint="new")
     await fcm.prepare(new)
@@ -229,7 +231,7 @@ async def test_pushes_that_wait_for_a_bearer_when_their_credentials_are_replaced
     endpoint.gate.clear()
     hosts = FcmHosts(endpoint.url, f"{endpoint.url}/token", ca_file)
     async with aclosing(FcmProvider(hosts, clock, TIMEOUT)) as provider:
-        sending = asyncio.create_task(provider.send(android_push(), known))
+        sending = asyncio.create_task(provider.send(android_push(), known, TIMEOUT))
         await endpoint.arrived()
         provider.retain(())
         assert (await sending).kind is VerdictKind.LATER
@@ -239,7 +241,7 @@ async def test_closing_leaves_what_is_under_way_for_later(
     fcm: FcmProvider, simulator: Simulator, known: FcmCredentials
 ) -> None:
     simulator.set_rules([Rule(delay_ms=60_000)])
-    sending = asyncio.create_task(fcm.send(android_push(), known))
+    sending = asyncio.create_task(fcm.send(android_push(), known, TIMEOUT))
     await simulator.next_received()
     await fcm.aclose()
     assert await sending == later(Reason.FCM_UNANSWERED, "closed")
@@ -249,7 +251,7 @@ async def test_closing_leaves_what_is_under_way_for_later(
 async def test_preparing_opens_one_channel_and_no_connection(fcm: FcmProvider, known: FcmCredentials) -> None:
     await asyncio.gather(*(fcm.prepare(known) for _ in range(10)))
     assert [pool.statistics().open for pool in fcm.pools()] == [0, 0]
-    await asyncio.gather(*(fcm.send(android_push(), known) for _ in range(10)))
+    await asyncio.gather(*(fcm.send(android_push(), known, TIMEOUT) for _ in range(10)))
     assert len(list(fcm.pools())) == 2
 
 
@@ -275,6 +277,8 @@ async def test_a_stored_service_account_that_is_damaged_is_told(
 async def test_sending_with_a_service_account_that_cannot_be_used_says_so(
     fcm: FcmProvider, simulator: Simulator, known: FcmCredentials
 ) -> None:
-    verdict = await fcm.send(android_push(), msgspec.structs.replace(known, service_account="{}", fingerprint="bad"))
+    verdict = await fcm.send(
+        android_push(), msgspec.structs.replace(known, service_account="{}", fingerprint="bad"), TIMEOUT
+    )
     assert verdict == Verdict(VerdictKind.CREDENTIALS_REFUSED, Reason.CREDENTIALS_UNUSABLE)
     assert simulator.received == []

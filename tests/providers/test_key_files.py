@@ -51,13 +51,18 @@ def pem(key: Key, form: PrivateFormat = PrivateFormat.PKCS8, passphrase: bytes |
 
 
 def certificate(
-    *, starts: datetime = NOW - DAY, ends: datetime = NOW + DAY, uid: str | None = TOPIC
+    *,
+    starts: datetime = NOW - DAY,
+    ends: datetime = NOW + DAY,
+    uid: str | None = TOPIC,
+    key: rsa.RSAPrivateKey | None = None,
 ) -> x509.Certificate:
+    key = key or rsa_key()
     named = [x509.NameAttribute(x509.NameOID.COMMON_NAME, "Apple Push Services")]
     name = x509.Name([*named, x509.NameAttribute(x509.NameOID.USER_ID, uid)] if uid else named)
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(1)
     dated = builder.not_valid_before(starts).not_valid_after(ends)
-    return dated.public_key(rsa_key().public_key()).sign(rsa_key(), SHA256())
+    return dated.public_key(key.public_key()).sign(key, SHA256())
 
 
 def certificate_pem(**changed: Any) -> bytes:
@@ -450,3 +455,24 @@ def test_no_repr_shows_a_key() -> None:
         assert "=***)" in repr(credentials)
         assert "PRIVATE KEY" not in repr(credentials)
         assert "BEGIN" not in f"{credentials}"
+
+
+def test_a_certificate_too_weak_for_tls_is_refused_before_it_is_stored() -> None:
+    weak = rsa.generate_private_key(65537, 1024)  # noqa: S505 - weak on purpose
+    message = refusal(lambda: certificate_credentials(certificate_pem(key=weak) + pem(weak)))
+    assert message.startswith("given.file is a certificate or key that OpenSSL refuses (")
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"token_uri": "http://oauth.example.com/token"}, "token_uri is not an https URL"),
+        ({"token_uri": ""}, "token_uri is not an https URL"),
+        ({"token_uri": "https://oauth.example.com:99999/token"}, "token_uri is not an https URL"),
+        ({"project_id": "a b/c"}, "project_id is not one"),
+        ({"project_id": "x\r\ny: z"}, "project_id is not one"),
+    ],
+)
+def test_a_service_account_that_cannot_work_is_refused(changed: dict[str, Any], what: str) -> None:
+    message = refusal(lambda: account_credentials(service_account(**changed)))
+    assert message.startswith(f"given.file is a service account file whose {what}; wanted")

@@ -92,7 +92,7 @@ def test_a_push_lives_an_hour_or_as_long_as_it_says() -> None:
     assert apns_request(plain, NOW).time_to_live == 3600
     assert apns_request(brief, NOW + 30).time_to_live == 60
     assert "ttl" not in fcm_message(plain, NOW).message["android"]
-    assert fcm_message(brief, NOW + 30.5).message["android"]["ttl"] == "59s"
+    assert fcm_message(brief, NOW + 30.5).message["android"]["ttl"] == "60s"
 
 
 def test_a_ring_is_never_told_to_live_longer_than_it_does() -> None:

@@ -1,7 +1,6 @@
 import pytest
 
-from gateway.model.notification import Kind
-from gateway.rocketchat.lifetime import lifetime, parse_time
+from gateway.rocketchat.lifetime import call_lifetime, lifetime, parse_time
 
 NOW = 1_800_000_000.0
 """2027-01-15T08:00:00Z"""
@@ -24,7 +23,7 @@ NOW = 1_800_000_000.0
     ],
 )
 def test_a_ring_lives_sixty_seconds_from_its_creation(created_at: object, expires_in: float) -> None:
-    span = lifetime(Kind.VOIP_RING, created_at, 900, NOW)
+    span = call_lifetime(created_at, NOW)
     assert span.given
     assert span.expires_at == NOW + expires_in
 
@@ -36,7 +35,7 @@ def test_a_ring_lives_sixty_seconds_from_its_creation(created_at: object, expire
 def test_other_pushes_live_as_long_as_they_say_or_an_hour(
     seconds: float | None, expires_in: float, given: bool
 ) -> None:
-    span = lifetime(Kind.MESSAGE, "2020-01-01T00:00:00Z", seconds, NOW)
+    span = lifetime(seconds, NOW)
     assert (span.expires_at, span.given) == (NOW + expires_in, given)
 
 

@@ -111,6 +111,19 @@ def test_a_ring_that_arrives_too_late_is_refused() -> None:
     assert refused(push(payload=ring)).reason is Reason.VOIP_EXPIRED
 
 
+def test_a_call_announced_to_an_ordinary_token_lives_no_longer() -> None:
+    call = {"notificationType": "voip", "type": "incoming_call", "createdAt": "2027-01-15T07:59:30Z"}
+    assert taken(push(topic="a.b", payload=call), Platform.APN).expires_at == NOW + 30
+    late = {**call, "createdAt": "2027-01-15T07:58:59Z"}
+    assert refused(push(topic="a.b", payload=late), Platform.APN).reason is Reason.VOIP_EXPIRED
+
+
+@pytest.mark.parametrize("created_at", [1_800_000_000, {"$date": 1}, "yesterday", ""])
+def test_an_unreadable_creation_time_is_no_reason_to_refuse(created_at: object) -> None:
+    ring = {"notificationType": "voip", "type": "incoming_call"}
+    assert taken(push(payload=ring, createdAt=created_at)).expires_at == NOW + 60
+
+
 def test_a_ring_goes_by_the_push_creation_where_its_payload_has_none() -> None:
     ring = {"notificationType": "voip", "type": "incoming_call"}
     assert refused(push(payload=ring, createdAt="2027-01-15T07:50:00Z")).reason is Reason.VOIP_EXPIRED

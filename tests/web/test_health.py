@@ -107,14 +107,18 @@ async def test_a_store_that_stops_answering_is_named_until_it_answers(
     await asyncio.gather(following, return_exceptions=True)
 
 
-async def test_apps_with_unusable_keys_are_named_in_order(
+async def test_it_is_not_ready_when_no_apps_keys_can_be_used(
     readiness: Readiness, follower: Follower, store: SqliteStore, unusable: ApnsCredentials
 ) -> None:
     for name in ("Zebra", "Aardvark"):
         own = msgspec.structs.replace(unusable, fingerprint=name)
         await store.put_app(App(id=name, name=name, apns=own))
     await follower.check()
-    assert readiness.lacks() == {"credentials": "unusable keys of: Aardvark, Zebra"}
+    assert readiness.lacks() == {"credentials": "no app's keys can be used; the log says why"}
+    await store.put_app(App(id="good", name="Good"))
+    await follower.check()
+    assert readiness.lacks() == {}
+    assert follower.broken == {"Aardvark", "Zebra"}
 
 
 @pytest.fixture

@@ -62,9 +62,11 @@ class ApnsDoor:
         rule = self._rules.match("apns", token, self._environment) or Rule()
         reason = self._reason(request, certificate, impostor)
         status = STATUS_OF[reason] if reason else 200
-        if rule.status is not None:
-            status = rule.status
-            reason = None if status == 200 else rule.reason or usual_reason(status)
+        if rule.status == 200:
+            status, reason = 200, None
+        elif rule.refuses:
+            status = rule.status or STATUS_OF.get(rule.reason or "", 400)
+            reason = rule.reason or usual_reason(status)
         apns_id = _apns_id(request)
         self._record(now, request, status, reason, apns_id)
         if rule.delay_ms:

@@ -13,6 +13,7 @@ from gateway.providers.simulator.fcm_errors import (
     error_body,
     refusal_to_order,
     usual_reason,
+    usual_status,
 )
 from gateway.providers.simulator.fcm_schema import check_send_request
 from gateway.providers.simulator.json_body import read_object
@@ -79,8 +80,9 @@ class FcmDoor:
     ) -> tuple[FcmRefused | None, int]:
         if rule.status == 200:
             return None, 200
-        if rule.status is not None:
-            return refusal_to_order(rule.reason or usual_reason(rule.status)), rule.status
+        if rule.refuses:
+            status = rule.status or usual_status(rule.reason or "")
+            return refusal_to_order(rule.reason or usual_reason(status), status), status
         try:
             self._check(request, project, body)
         except FcmRefused as refused:

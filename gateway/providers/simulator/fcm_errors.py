@@ -73,9 +73,14 @@ class FcmRefused(Exception):
 BAD_TOKEN = ("message.token", "The registration token is not a valid FCM registration token")
 
 
-def refusal_to_order(reason: str) -> FcmRefused:
-    """The refusal a rule asks for: INVALID_ARGUMENT speaks of the token, as most rules are about one."""
-    return FcmRefused(reason, *([BAD_TOKEN] if reason == "INVALID_ARGUMENT" else []))
+def refusal_to_order(reason: str, status: int) -> FcmRefused:
+    """The refusal a rule asks for: INVALID_ARGUMENT with 400 speaks of the token, as most rules are about one."""
+    return FcmRefused(reason, *([BAD_TOKEN] if (status, reason) == (400, "INVALID_ARGUMENT") else []))
+
+
+def usual_status(reason: str) -> int:
+    """The status that goes with a reason; 400 for one Google does not know."""
+    return KINDS[reason].status if reason in KINDS else 400
 
 
 def error_body(refused: FcmRefused, status: int) -> bytes:

@@ -31,7 +31,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     token_prefix: str | None = None
     """Pushes to device tokens that begin so only (as sent, upper and lower case apart)."""
     status: Annotated[int, msgspec.Meta(ge=200, le=599)] | None = None
-    """The HTTP status to answer; 200 accepts without any check. None: the normal answer, after the delay."""
+    """The HTTP status to answer; 200 accepts without any check. None: the reason's, else the normal answer."""
     reason: Annotated[str, msgspec.Meta(pattern="^[A-Za-z_]{1,64}$")] | None = None
     """Apple's reason or Google's error code; None: the usual one of the status."""
     timestamp: Annotated[int, msgspec.Meta(ge=0)] | None = None
@@ -44,14 +44,15 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """How many pushes the rule is for; None: all."""
 
     def __post_init__(self) -> None:
-        if self.status in (None, 200):
-            for name in ("reason", "timestamp", "retry_after"):
-                if getattr(self, name) is not None:
-                    raise ValueError(f"{name}: needs a `status` that refuses")
-        elif self.status is not None and self.status < 400:
+        if self.status is not None and self.status != 200 and self.status < 400:
             raise ValueError("status: expected 200, or 400 to 599")
         if self.environment is not None and self.platform == "fcm":
             raise ValueError("environment: only APNs has two")
+
+    @property
+    def refuses(self) -> bool:
+        """Tell whether it orders a refusal; a reason alone does, with the status that goes with it."""
+        return self.status != 200 and (self.status is not None or self.reason is not None)
 
 
 class BadRules(ValueError):

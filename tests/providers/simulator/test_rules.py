@@ -80,11 +80,7 @@ def test_null_is_as_good_as_absent():
         (b'[{"platform": "sms"}]', 0, "platform"),
         (b'[{"environment": "moon"}]', 0, "environment"),
         (b'[{"environment": "sandbox", "platform": "fcm"}]', 0, "environment"),
-        (b'[{"reason": "Unregistered"}]', 0, "reason"),
-        (b'[{"status": 200, "reason": "Unregistered"}]', 0, "reason"),
         (b'[{"status": 410, "reason": "white space"}]', 0, "reason"),
-        (b'[{"timestamp": 1}]', 0, "timestamp"),
-        (b'[{"retry_after": 1}]', 0, "retry_after"),
         (b'[{"status": 503, "retry_after": -1}]', 0, "retry_after"),
         (b'[{"delay_ms": 1.5}]', 0, "delay_ms"),
         (b'[{"times": -1}]', 0, "times"),
@@ -99,5 +95,19 @@ def test_what_cannot_be_a_rule_is_named(body, item, field):
 
 
 def test_a_contradiction_is_seen_in_python_too():
-    with pytest.raises(ValueError, match=r"^reason: needs a `status`"):
-        Rule(reason="Unregistered")
+    with pytest.raises(ValueError, match=r"^environment: only APNs"):
+        Rule(platform="fcm", environment="sandbox")
+
+
+@pytest.mark.parametrize(
+    ("rule", "refuses"),
+    [
+        (Rule(), False),
+        (Rule(retry_after=1, timestamp=1), False),
+        (Rule(status=200, reason="Unregistered", retry_after=1), False),
+        (Rule(status=503), True),
+        (Rule(reason="Unregistered"), True),
+    ],
+)
+def test_a_status_or_a_reason_orders_a_refusal(rule, refuses):
+    assert rule.refuses is refuses
