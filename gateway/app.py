@@ -84,7 +84,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
         follower = Follower(opened.store, providers, proofs, clock)
         metrics.watch(lambda: _connections(providers), lambda: _expiries(follower))
         dispatcher = Dispatcher(follower, providers, proofs, metrics, clock, settings.providers.timeout)
-        yield Gateway(
+        gateway = Gateway(
             store=opened.store,
             vault=opened.vault,
             follower=follower,
@@ -94,7 +94,10 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             metrics=metrics,
             clock=clock,
         )
-        await proofs.flush()
+        try:
+            yield gateway
+        finally:
+            await proofs.flush()
 
 
 @asynccontextmanager

@@ -55,4 +55,6 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _describe(error: Exception) -> str:
-    return "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"
+    return "a number with too many digits" if "digits" in str(error) else str(error)

@@ -45,6 +45,8 @@ async def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
     async with serving("demo", "--listen", "127.0.0.1:0", "--operator-listen", "127.0.0.1:0", folder=tmp_path) as demo:
         port = (await demo.line_with(r"Operator +http://127.0.0.1:(\d+)"))[1]
         ended = await push_gateway("demo", "--listen", f"127.0.0.1:{port}", folder=tmp_path)
+        demo.process.send_signal(signal.SIGTERM)
+        assert await demo.ended() == 0
     assert ended.code == 2
     assert f"cannot listen on 127.0.0.1:{port}" in ended.err
     assert "Traceback" not in ended.err
