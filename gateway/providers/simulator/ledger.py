@@ -10,6 +10,7 @@ import msgspec
 from gateway.providers.simulator.rules import Environment, Platform
 
 _KEPT = 100_000
+_KEPT_OCTETS = 256 * 1024 * 1024
 _NULL = msgspec.Raw(b"null")
 
 
@@ -44,15 +45,19 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ledger:
-    """The last 100,000 pushes in order of arrival."""
+    """The last 100,000 pushes in order of arrival, fewer where their payloads are large."""
 
     def __init__(self) -> None:
-        self._entries: deque[Received] = deque(maxlen=_KEPT)
+        self._entries: deque[Received] = deque()
+        self._octets = 0
         self._waiters: list[asyncio.Future[Received]] = []
 
     def add(self, entry: Received) -> None:
-        """Note one more; the oldest gives way."""
+        """Note one more; the oldest give way."""
         self._entries.append(entry)
+        self._octets += memoryview(entry.raw_payload).nbytes
+        while len(self._entries) > _KEPT or self._octets > _KEPT_OCTETS:
+            self._octets -= memoryview(self._entries.popleft().raw_payload).nbytes
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(entry)
@@ -71,6 +76,7 @@ class Ledger:
     def clear(self) -> None:
         """Forget all of them."""
         self._entries.clear()
+        self._octets = 0
 
 
 def shown_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
