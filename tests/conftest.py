@@ -2,8 +2,9 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
@@ -49,3 +50,15 @@ def data(identity: Path, tmp_path: Path) -> Path:
 async def simulator(data: Path) -> AsyncIterator[Simulator]:
     async with Simulator(data, ANYWHERE, SystemClock()) as running:
         yield running
+
+
+@pytest.fixture
+def until() -> Callable[..., Any]:
+    """Give the loop turns until something holds."""
+
+    async def wait(holds: Callable[[], object]) -> None:
+        async with asyncio.timeout(10):
+            while not holds():  # noqa: ASYNC110 - anything may hold, not only an event
+                await asyncio.sleep(0)
+
+    return wait

@@ -129,17 +129,5 @@ def follower(watched: Watched, providers: Providers, proofs: Proofs, clock: Manu
     return Follower(watched, providers, proofs, clock)
 
 
-@pytest.fixture
-def until() -> Callable[..., Any]:
-    """Give the loop turns until something holds."""
-
-    async def wait(holds: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
-            while not holds():  # noqa: ASYNC110 - anything may hold, not only an event
-                await asyncio.sleep(0)
-
-    return wait
-
-
 def workspace(name: str, apps: tuple[str, ...] = (), **more: Any) -> Workspace:
     return Workspace(id=name, name=name, apps=apps, secrets=more.pop("secrets", ()), **more)

@@ -1,10 +1,9 @@
 """Apple and Google as the providers meet them: the simulator on a clock turned by hand, and a server of raw answers."""
 
-import asyncio
 import json
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -83,15 +82,3 @@ async def fcm(simulator: Simulator, clock: ManualClock) -> AsyncIterator[FcmProv
     provider = FcmProvider(FcmHosts(simulator.fcm_url, ca_file=str(simulator.data / "ca.pem")), clock, 10.0)
     yield provider
     await provider.aclose()
-
-
-@pytest.fixture
-def until() -> Callable[..., Any]:
-    """Give the loop turns until something holds."""
-
-    async def wait(holds: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
-            while not holds():  # noqa: ASYNC110 - anything may hold, not only an event
-                await asyncio.sleep(0)
-
-    return wait

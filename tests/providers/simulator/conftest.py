@@ -1,6 +1,5 @@
 """A running simulator, and what a gateway would know of it."""
 
-import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -153,15 +152,3 @@ def send(fcm: H2Client, access_token: str) -> Callable[..., Any]:
         return await fcm.send(path, [pair for pair in headers if pair[1]], body, method)
 
     return post
-
-
-@pytest.fixture
-def until() -> Callable[..., Any]:
-    """Give the loop turns until something holds."""
-
-    async def wait(holds: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
-            while not holds():  # noqa: ASYNC110 - anything may hold, not only an event
-                await asyncio.sleep(0)
-
-    return wait
