@@ -20,6 +20,14 @@ class Route(msgspec.Struct, frozen=True):
     credentials: Credentials
 
 
+class Ways(msgspec.Struct, frozen=True):
+    """The routes through one app, worked out once for all its workspaces."""
+
+    app: App
+    apple: tuple[Route, ...]
+    google: tuple[Route, ...]
+
+
 class Member(msgspec.Struct, frozen=True):
     """A workspace with all that its pushes ask for."""
 
@@ -42,7 +50,8 @@ class Snapshot:
         self.revision = contents.revision
         self.proven = contents.proven
         self.apps = {app.id: app for app in contents.apps}
-        members = [_member(workspace, self.apps) for workspace in contents.workspaces]
+        self._ways = {app.id: _ways(app) for app in contents.apps}
+        members = [_member(workspace, self._ways) for workspace in contents.workspaces]
         self._by_secret = {
             secret.hash: (member, secret.until) for member in members for secret in member.workspace.secrets
         }
@@ -59,8 +68,8 @@ class Snapshot:
 
     def routes(self) -> Iterator[Route]:
         """List every way that any push may go."""
-        for app in self.apps.values():
-            yield from (*_apns_routes(app), *_fcm_routes(app))
+        for ways in self._ways.values():
+            yield from (*ways.apple, *ways.google)
 
     def overview(self) -> list[dict[str, object]]:
         """List the workspaces with their apps' names, for a page."""
@@ -82,24 +91,27 @@ def _overview(workspace: Workspace, apps: Mapping[str, App]) -> dict[str, object
     return {"name": workspace.name, "apps": names, "suspended": workspace.suspended}
 
 
-def _member(workspace: Workspace, apps: Mapping[str, App]) -> Member:
-    own = [apps[app_id] for app_id in workspace.apps if app_id in apps]
+def _member(workspace: Workspace, all_ways: Mapping[str, Ways]) -> Member:
+    own = [all_ways[app_id] for app_id in workspace.apps if app_id in all_ways]
     return Member(
         workspace=workspace,
         networks=tuple(Network.parse(text) for text in workspace.allow_from),
         by_topic=_topics(own),
-        android=tuple(route for app in own for route in _fcm_routes(app)),
+        android=tuple(route for ways in own for route in ways.google),
     )
 
 
-def _topics(apps: Iterable[App]) -> dict[str, tuple[Route, ...]]:
+def _topics(own: Iterable[Ways]) -> dict[str, tuple[Route, ...]]:
     """Where two of a workspace's apps have the same topic, both are tried."""
     topics: dict[str, tuple[Route, ...]] = {}
-    for app in apps:
-        routes = _apns_routes(app)
-        for topic in app.apns.topics if app.apns else ():
-            topics[topic] = topics.get(topic, ()) + routes
+    for ways in own:
+        for topic in ways.app.apns.topics if ways.app.apns else ():
+            topics[topic] = topics.get(topic, ()) + ways.apple
     return topics
+
+
+def _ways(app: App) -> Ways:
+    return Ways(app, apple=_apns_routes(app), google=(Route(app.name, app.fcm),) if app.fcm else ())
 
 
 def _apns_routes(app: App) -> tuple[Route, ...]:
@@ -109,7 +121,3 @@ def _apns_routes(app: App) -> tuple[Route, ...]:
         return (Route(app.name, app.apns),)
     both = (ApnsEnvironment.PRODUCTION, ApnsEnvironment.SANDBOX)
     return tuple(Route(app.name, with_environment(app.apns, environment)) for environment in both)
-
-
-def _fcm_routes(app: App) -> tuple[Route, ...]:
-    return (Route(app.name, app.fcm),) if app.fcm else ()
