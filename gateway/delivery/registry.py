@@ -12,7 +12,7 @@ from gateway.delivery.admission import SECRET_PURPOSE
 from gateway.model.address import Network
 from gateway.model.app import ApnsCredentials, App, FcmCredentials
 from gateway.model.clock import Clock
-from gateway.model.errors import Changed, InUse, NameTaken, SettingsError, UnknownName
+from gateway.model.errors import Changed, InUse, SettingsError, UnknownName
 from gateway.model.secret import Secret
 from gateway.model.workspace import SecretHash, Workspace
 from gateway.store.crypto import Vault
@@ -20,6 +20,7 @@ from gateway.store.port import Contents, Store
 
 RETRIES = 10
 T = TypeVar("T")
+AppOrWorkspace = TypeVar("AppOrWorkspace", App, Workspace)
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._@-]{0,62}[A-Za-z0-9])?")
 
 
@@ -48,7 +49,7 @@ class Registry:
         Raises:
             UnknownName: there is none.
         """
-        return _app_named((await self._store.load()).apps, name)
+        return _named((await self._store.load()).apps, name, "app")
 
     async def add_app(self, name: str, apns: ApnsCredentials | None, fcm: FcmCredentials | None) -> App:
         """Add an app.
@@ -77,7 +78,7 @@ class Registry:
             InUse: workspaces still send through it.
         """
         contents = await self._store.load()
-        app = _app_named(contents.apps, name)
+        app = _named(contents.apps, name, "app")
         users = [workspace.name for workspace in contents.workspaces if app.id in workspace.apps]
         if users:
             raise InUse(f"the app {name!r} is used by {', '.join(users)}; remove it there first")
@@ -90,7 +91,7 @@ class Registry:
         Raises:
             UnknownName: there is none.
         """
-        return _workspace_named((await self._store.load()).workspaces, name)
+        return _named((await self._store.load()).workspaces, name, "workspace")
 
     async def add_workspace(
         self, name: str, apps: tuple[str, ...], unique_id: str | None = None, allow_from: tuple[str, ...] = ()
@@ -111,8 +112,6 @@ class Registry:
             allow_from=_checked_ranges(allow_from),
             created_at=self._clock.now(),
         )
-        if any(other.name == name for other in (await self._store.load()).workspaces):
-            raise NameTaken(f"the name {name!r} is taken; choose another")
         return await self._issue(workspace)
 
     async def update_workspace(
@@ -162,7 +161,7 @@ class Registry:
 
     async def _app_ids(self, names: tuple[str, ...]) -> tuple[str, ...]:
         apps = (await self._store.load()).apps
-        return tuple(_app_named(apps, name).id for name in dict.fromkeys(names))
+        return tuple(_named(apps, name, "app").id for name in dict.fromkeys(names))
 
 
 async def _retried(change: Callable[[], Awaitable[T]]) -> T:
@@ -182,18 +181,11 @@ def _ending(present: tuple[SecretHash, ...], now: float, grace: float) -> tuple[
     return tuple(SecretHash(secret.hash, end if secret.until is None else min(secret.until, end)) for secret in working)
 
 
-def _app_named(apps: tuple[App, ...], name: str) -> App:
-    for app in apps:
-        if app.name == name:
-            return app
-    raise UnknownName(f"there is no app {name!r}; there is {_listed([app.name for app in apps])}")
-
-
-def _workspace_named(workspaces: tuple[Workspace, ...], name: str) -> Workspace:
-    for workspace in workspaces:
-        if workspace.name == name:
-            return workspace
-    raise UnknownName(f"there is no workspace {name!r}; there is {_listed([one.name for one in workspaces])}")
+def _named(things: tuple[AppOrWorkspace, ...], name: str, kind: str) -> AppOrWorkspace:
+    for thing in things:
+        if thing.name == name:
+            return thing
+    raise UnknownName(f"there is no {kind} {name!r}; there is {_listed([thing.name for thing in things])}")
 
 
 def _listed(names: list[str]) -> str:
