@@ -15,8 +15,7 @@ from gateway.model.errors import UnknownName
 from gateway.model.notification import Platform, new_push_id
 from gateway.model.outcome import Delivered
 from gateway.observability.logging import configure_logging
-from gateway.rocketchat.answer import status_of
-from gateway.web.push import PATIENCE
+from gateway.rocketchat.answer import PATIENCE, status_of
 
 
 @click.command()

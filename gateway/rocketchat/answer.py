@@ -15,6 +15,8 @@ import msgspec
 from gateway.model.outcome import Delivered, Later, Outcome, Rejected, TokenDead, Unauthorized
 from gateway.model.reason import Reason
 
+PATIENCE = 18.0
+"""Seconds from a request to its answer: a Rocket.Chat server loses a push that is not answered in 20."""
 DEFAULT_RETRY_AFTER = 60.0
 """Seconds; Rocket.Chat ignores it and waits one minute, other senders and proxies may not."""
 

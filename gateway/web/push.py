@@ -15,7 +15,7 @@ from gateway.model.notification import Notification, new_push_id
 from gateway.model.outcome import Later, Outcome
 from gateway.model.reason import Reason
 from gateway.observability.metrics import Metrics
-from gateway.rocketchat.answer import answer
+from gateway.rocketchat.answer import PATIENCE, answer
 from gateway.rocketchat.endpoint import Endpoint
 from gateway.store.crypto import Vault
 from gateway.web.body import read_body
@@ -23,8 +23,6 @@ from gateway.web.sender import bearer, source_address
 
 log = structlog.stdlib.get_logger("gateway.push")
 
-PATIENCE = 18.0
-"""Seconds from a request to its answer: a Rocket.Chat server loses a push that is not answered in 20."""
 DEVICE_DIGITS = 12
 """How much of a device's keyed hash a log line shows: enough to follow one device, useless for anything else."""
 
