@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from gateway.http2 import Limits, NotSent, Origin, Pool, Unanswered
+from gateway.http2 import Limits, NotSent, Origin, Pool, Response, Unanswered
 from tests.clock import ManualClock
 from tests.http2.conftest import MakePool, Send, a_request, served
 from tests.http2.scripted import (
@@ -25,6 +25,7 @@ from tests.http2.scripted import (
     RST_STREAM,
     SETTINGS,
     TABLE_SIZE,
+    Peer,
     Server,
     frame,
     goaway,
@@ -138,9 +139,10 @@ async def test_a_graceful_goodbye_in_two_steps_counts_once(server: Server, send:
     assert (await slow).status == 200
 
 
-async def test_a_connection_in_doubt_is_kept_while_the_peer_still_answers(
+async def in_doubt(
     server: Server, send: Send, clock: ManualClock
-) -> None:
+) -> tuple[Peer, "asyncio.Task[Response]", "asyncio.Task[Response]"]:
+    """A peer that does not answer PING, asked after a request came overdue, with two more under way."""
     overdue, slow, slower = send("/overdue", timeout=1.0), send("/slow", timeout=60), send("/slower", timeout=60)
     peer = await server.accepted()
     peer.is_alive = False
@@ -149,6 +151,13 @@ async def test_a_connection_in_doubt_is_kept_while_the_peer_still_answers(
     with pytest.raises(Unanswered):
         await overdue
     await peer.until(PING)
+    return peer, slow, slower
+
+
+async def test_a_connection_in_doubt_is_kept_while_the_peer_still_answers(
+    server: Server, send: Send, clock: ManualClock
+) -> None:
+    peer, slow, slower = await in_doubt(server, send, clock)
     await clock.advance(4.0)
     peer.answer(3)
     assert (await slow).status == 200
@@ -160,14 +169,7 @@ async def test_a_connection_in_doubt_is_kept_while_the_peer_still_answers(
 async def test_a_connection_in_doubt_that_falls_silent_again_is_given_up(
     server: Server, send: Send, clock: ManualClock
 ) -> None:
-    overdue, slow, slower = send("/overdue", timeout=1.0), send("/slow", timeout=60), send("/slower", timeout=60)
-    peer = await server.accepted()
-    peer.is_alive = False
-    await peer.requests(3)
-    await clock.advance(1.0)
-    with pytest.raises(Unanswered):
-        await overdue
-    await peer.until(PING)
+    peer, slow, slower = await in_doubt(server, send, clock)
     await clock.advance(4.0)
     peer.answer(3)
     await slow
