@@ -6,9 +6,12 @@ network and the peer do.
 
 from gateway.http2.errors import Http2Error, NotSent, Unanswered
 from gateway.http2.pool import Pool
-from gateway.http2.values import Headers, Limits, Origin, PoolStatistics, Request, Response
+from gateway.http2.proxy import Proxy
+from gateway.http2.statistics import ConnectionStatistics, PoolStatistics, summed
+from gateway.http2.values import Headers, Limits, Origin, Request, Response
 
 __all__ = [
+    "ConnectionStatistics",
     "Headers",
     "Http2Error",
     "Limits",
@@ -16,7 +19,9 @@ __all__ = [
     "Origin",
     "Pool",
     "PoolStatistics",
+    "Proxy",
     "Request",
     "Response",
     "Unanswered",
+    "summed",
 ]

@@ -32,6 +32,8 @@ class Head(NamedTuple):
 
     status: int | None
     headers: Mapping[str, str]
+    length: str | None
+    """The `content-length`."""
 
 
 class BlockReader:
@@ -148,12 +150,16 @@ def _integer(block: bytes, at: int, mask: int) -> tuple[int, int]:
 
 def _head(fields: list[Field]) -> Head:
     headers = dict(fields)
-    pseudo = [name for name, _ in fields if name.startswith(":")]
+    return Head(_status(fields, headers), headers, headers.get("content-length"))
+
+
+def _status(fields: list[Field], headers: Mapping[str, str]) -> int | None:
     if any(name != name.lower() or name in _OF_A_CONNECTION for name in headers):
-        return Head(None, headers)
+        return None
+    pseudo = [name for name, _ in fields if name.startswith(":")]
     if not pseudo:
-        return Head(0, headers)
+        return 0
     name, status = fields[0]
     is_first_and_only = pseudo == [":status"] and name == ":status"
     is_proper = is_first_and_only and len(status) == 3 and status.isascii() and status.isdecimal() and status >= "100"
-    return Head(int(status) if is_proper else None, headers)
+    return int(status) if is_proper else None

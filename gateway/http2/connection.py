@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import Protocol
 
 from gateway.http2 import frames
 from gateway.http2.errors import NotSent, ProtocolError
@@ -12,6 +11,8 @@ from gateway.http2.frames import frame
 from gateway.http2.goaway import goaway_reason
 from gateway.http2.health import Health
 from gateway.http2.outgoing import Outgoing
+from gateway.http2.owner import Owner
+from gateway.http2.statistics import ConnectionStatistics
 from gateway.http2.stream import Call, Stream
 from gateway.http2.streams import Streams
 from gateway.http2.values import Limits
@@ -22,49 +23,32 @@ USUAL_STREAMS = 100
 _OURS = ((frames.HEADER_TABLE_SIZE, 0), (frames.ENABLE_PUSH, 0))
 
 
-class Owner(Protocol):
-    """Who opened the connection, and hears what changes there."""
-
-    def has_room(self) -> None:
-        """A stream may be opened that could not be before."""
-        ...
-
-    def not_sent(self, call: Call, error: NotSent) -> None:
-        """A request came back untouched."""
-        ...
-
-    def went_away(self, connection: "Connection", reason: str) -> None:
-        """The peer said GOAWAY, with this reason; at the first the connection is not leaving yet."""
-        ...
-
-    def ended(self, connection: "Connection") -> None:
-        """The connection is no more."""
-        ...
-
-
 class Connection(asyncio.Protocol):
     """Carries calls as streams, and knows whether it may be given more."""
+
+    address = ""
+    """Where it goes, as far as we can see."""
 
     def __init__(self, owner: Owner, authority: str, clock: Clock, limits: Limits, last_stream: int) -> None:
         """Wait for a transport; use stream numbers up to `last_stream` (section 5.1.1)."""
         self._owner = owner
         self._clock = clock
         self._last_stream = last_stream
+        self._worn_out_at = last_stream - 2 * USUAL_STREAMS
         self._frames = FrameReader()
         self._out = Outgoing(authority)
         self._streams = Streams(self, self._out, limits)
         self._health = Health(clock, limits, self)
         self._max_streams = USUAL_STREAMS
-        self.is_leaving = False
+        self._capacity = 0
         self._is_writable = True
+        self._has_proved = False
+        self.is_worn_out = False
+        """Whether it wants replacing: its stream numbers come to their end, or it is leaving."""
+        self.is_leaving = False
         self.ended_by: str | None = None
         self.settled: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.closed: asyncio.Future[None] | None = None
-
-    @property
-    def in_flight(self) -> int:
-        """How many streams are open."""
-        return len(self._streams)
 
     @property
     def answered(self) -> int:
@@ -72,16 +56,9 @@ class Connection(asyncio.Protocol):
         return self._streams.answered
 
     @property
-    def rtt(self) -> float | None:
-        """The last round trip measured, in seconds."""
-        return self._health.rtt
-
-    @property
     def room(self) -> int:
-        """How many more streams may be opened now."""
-        is_usable = self.settled.done() and not self.is_leaving and self.ended_by is None
-        is_usable = is_usable and self._is_writable and self._health.is_fit
-        return self._max_streams - len(self._streams) if is_usable else 0
+        """How many more streams may be opened now; less than none where the peer has lowered its limit."""
+        return self._capacity - len(self._streams.open)
 
     @property
     def wants_patience(self) -> bool:
@@ -89,36 +66,44 @@ class Connection(asyncio.Protocol):
         is_hopeful = not self.is_leaving and not self._health.is_in_doubt
         return is_hopeful and (self._max_streams == 1 or self._health.is_resting)
 
-    @property
-    def is_worn_out(self) -> bool:
-        """Tell whether it wants replacing: its stream numbers come to their end, or the peer is leaving."""
-        return self.is_leaving or self._last_stream - self._streams.next < 2 * USUAL_STREAMS
-
     def calls(self) -> list[Call]:
         """List the calls on open streams."""
-        return [stream.call for stream in self._streams.all()]
+        return [stream.call for stream in self._streams.open.values()]
 
-    def start(self, call: Call) -> None:
+    def statistics(self) -> ConnectionStatistics:
+        """Return the connection as it is now."""
+        return ConnectionStatistics(
+            address=self.address,
+            in_flight=len(self._streams.open),
+            limit=self._max_streams,
+            answered=self._streams.answered,
+            is_leaving=self.is_leaving,
+            rtt=self._health.rtt,
+        )
+
+    def start(self, call: Call, now: float) -> None:
         """Open a stream for a call; there must be room.
 
         Raises:
             NotSent: the request is not one that may be sent.
         """
-        call.carrier, call.stream = self, self._streams.open(call, self._clock.monotonic())
-        self.is_leaving = self.is_leaving or self._streams.next > self._last_stream
+        self._streams.start(call, now)
+        if self._streams.next > self._worn_out_at:
+            self._wear_out()
 
     def abandon(self, stream: Stream, is_overdue: bool) -> None:
         """Reset a stream nobody waits for any more; one that is overdue in silence puts the connection in doubt."""
         self._streams.reset(stream, frames.CANCEL)
         if is_overdue and self._health.heard_at <= stream.sent_at:
             self._health.doubt()
-        self.stream_ended()
+        self._streams_ended()
 
     def end(self, reason: str, code: int = frames.NO_ERROR) -> None:
         """Say goodbye and close. Whatever is still open may have arrived."""
         if self.ended_by is not None:
             return
         self.ended_by = reason
+        self._weigh()
         self._health.stop()
         self._out.close(code, is_peer_there=reason != "connection_lost")
         if not self.settled.done():
@@ -126,17 +111,39 @@ class Connection(asyncio.Protocol):
         self._streams.fail_all(reason)
         self._owner.ended(self)
 
-    def stream_ended(self) -> None:
-        """Hear that there is room for another; one that is leaving goes with its last stream."""
-        if self.is_leaving and not self._streams:
-            self.end("goaway")
-        self._owner.has_room()
-
     def not_sent(self, call: Call, error: NotSent) -> None:
         """Hand a request that came back untouched on to the owner; after a refusal, open nothing for a moment."""
         if error.reason == "refused_stream":
             self._health.rest()
+            self._weigh()
         self._owner.not_sent(call, error)
+
+    def _streams_ended(self) -> None:
+        """Give the room to others; a connection that is leaving goes with its last stream."""
+        self._streams.have_ended = False
+        if self.answered and not self._has_proved:
+            self._has_proved = True
+            self._owner.proved(self)
+        if self.is_leaving and not self._streams.open:
+            self.end("goaway")
+        self._owner.has_room()
+
+    def _wear_out(self) -> None:
+        """Want replacing, and take nothing more behind the last stream number."""
+        self.is_worn_out = True
+        if self._streams.next > self._last_stream:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Take nothing new."""
+        self.is_leaving = self.is_worn_out = True
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """Work out anew how many streams may be open here; asked thousands of times a second, it is kept."""
+        is_usable = self.settled.done() and not self.is_leaving and self.ended_by is None
+        is_usable = is_usable and self._is_writable and self._health.is_fit
+        self._capacity = self._max_streams if is_usable else 0
 
     # asyncio.Protocol
 
@@ -153,10 +160,12 @@ class Connection(asyncio.Protocol):
         try:
             for kind, flags, number, payload in self._frames.feed(data):
                 if self.ended_by is not None:
-                    return
+                    break
                 self._receive(kind, flags, number, payload)
         except ProtocolError as error:
             self.end("protocol_error", error.code)
+        if self._streams.have_ended:
+            self._streams_ended()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Everything open may have arrived. TLS 1.3 refuses a client certificate only now."""
@@ -168,11 +177,12 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Open no more streams while the peer does not read."""
         self._is_writable = False
+        self._weigh()
 
     def resume_writing(self) -> None:
         """Go on."""
         self._is_writable = True
-        self._owner.has_room()
+        self.recovered()
 
     def _receive(self, kind: int, flags: int, number: int, payload: bytes) -> None:
         """Handle one frame; unknown types are ignored (section 5.5)."""
@@ -202,11 +212,11 @@ class Connection(asyncio.Protocol):
         for name, value in settings:
             if name == frames.MAX_CONCURRENT_STREAMS:
                 self._max_streams = value
-            self._out.set(name, value, self._streams.all())
+            self._out.set(name, value, self._streams.open.values())
         self._health.rested()
         if not self.settled.done():
             self.settled.set_result(True)
-        self._owner.has_room()
+        self.recovered()
 
     def _on_ping(self, flags: int, payload: bytes) -> None:
         if len(payload) != 8:
@@ -219,14 +229,15 @@ class Connection(asyncio.Protocol):
     def _on_goaway(self, _flags: int, payload: bytes) -> None:
         last, code, debug = frames.read_goaway(payload)
         self._owner.went_away(self, goaway_reason(code, debug))
-        self.is_leaving = True
+        self._leave()
         self._streams.give_back_above(last)
-        self.stream_ended()
+        self._streams_ended()
 
     # What its health asks for.
 
     def ping(self) -> None:
-        """Ask the peer for a sign of life."""
+        """Ask the peer for a sign of life, and rely on it no more until there is one."""
+        self._weigh()
         self._out.write(frame(frames.PING, 0, 0, bytes(8)))
 
     def give_up(self) -> None:
@@ -235,6 +246,7 @@ class Connection(asyncio.Protocol):
 
     def recovered(self) -> None:
         """Hear that it may be used again."""
+        self._weigh()
         self._owner.has_room()
 
 

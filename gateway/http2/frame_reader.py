@@ -11,6 +11,7 @@ Frame = tuple[int, int, int, bytes]
 MAX_BLOCK = 16_384
 """The most octets of one header block, before its decoding."""
 MAX_PIECES = 256
+_OF_BLOCKS = (frames.HEADERS, frames.CONTINUATION)
 
 
 class FrameReader:
@@ -28,19 +29,20 @@ class FrameReader:
         Raises:
             ProtocolError: a frame is too large, or stands where it must not.
         """
-        buffer, at, end = self._buffer + data if self._buffer else data, 0, 0
-        self._buffer = b""
-        while len(buffer) - at >= frames.HEADER_BYTES:
-            size = buffer[at] << 16 | buffer[at + 1] << 8 | buffer[at + 2]
-            if size > frames.MAX_FRAME:
+        buffer = self._buffer + data if self._buffer else data
+        self._buffer, at, length = b"", 0, len(buffer)
+        while at + frames.HEADER_BYTES <= length:
+            high, low, kind, flags, number = frames.read_head(buffer, at)
+            payload_at = at + frames.HEADER_BYTES
+            end = payload_at + (high << 8 | low)
+            if end - payload_at > frames.MAX_FRAME:
                 raise ProtocolError(frames.FRAME_SIZE_ERROR, "a frame larger than we allow")
-            end = at + frames.HEADER_BYTES + size
-            if end > len(buffer):
+            if end > length:
                 break
-            stream_id = int.from_bytes(buffer[at + 5 : at + 9], "big") & 0x7FFF_FFFF
-            whole = self._assembled(buffer[at + 3], buffer[at + 4], stream_id, buffer[at + frames.HEADER_BYTES : end])
-            at = end
-            if whole is not None:
+            at, payload = end, buffer[payload_at:end]
+            if self._block_head is None and kind not in _OF_BLOCKS:
+                yield kind, flags, number & frames.MAX_STREAM, payload
+            elif (whole := self._assembled(kind, flags, number & frames.MAX_STREAM, payload)) is not None:
                 yield whole
         self._buffer = buffer[at:]
 
@@ -52,8 +54,6 @@ class FrameReader:
             return self._continued(flags, payload)
         if kind == frames.CONTINUATION:
             raise ProtocolError(frames.PROTOCOL_ERROR, "CONTINUATION of nothing")
-        if kind != frames.HEADERS:
-            return kind, flags, stream_id, payload
         fragment = frames.header_fragment(flags, payload)
         if flags & frames.END_HEADERS:
             return kind, flags, stream_id, fragment

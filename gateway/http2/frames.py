@@ -35,14 +35,21 @@ MAX_FRAME_SIZE = 0x5
 DEFAULT_WINDOW = 65_535
 MAX_WINDOW = MAX_STREAM = 2**31 - 1
 
-_pack_head = struct.Struct(">HBBBL").pack
+_head = struct.Struct(">HBBBL")
+_pack_head = _head.pack
+read_head = _head.unpack_from
+"""Read a frame's head from octets at an offset: the upper 16 bits of its size, the lower 8, type, flags, stream."""
 _setting = struct.Struct(">HL")
+
+
+def frame_head(size: int, kind: int, flags: int, stream_id: int) -> bytes:
+    """Write what comes before a payload of `size` octets (section 4.1)."""
+    return _pack_head(size >> 8, size & 0xFF, kind, flags, stream_id)
 
 
 def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
     """Write one frame."""
-    size = len(payload)
-    return _pack_head(size >> 8, size & 0xFF, kind, flags, stream_id) + payload
+    return frame_head(len(payload), kind, flags, stream_id) + payload
 
 
 def settings_frame(settings: Iterable[tuple[int, int]]) -> bytes:

@@ -17,9 +17,10 @@ _ENTRY_OVERHEAD = 32
 _FIRST_DYNAMIC = 62
 _STATIC_NAMES = {entry[0].decode(): index + 1 for index, entry in reversed(list(enumerate(HeaderTable.STATIC_TABLE)))}
 _REMEMBERED = 64
-"""How many sets of constant headers are kept ready; a pool sees a few."""
-_POST_HTTPS = b"\x83\x87"
+"""How many sets of constant headers, and how many names of others, are kept ready; a pool sees a few."""
 _WITH_INDEXING, _NEVER_INDEXED = (0x40, 6), (0x10, 4)
+_POST_HTTPS_PATH = b"\x83\x87\x14"
+"""`:method: POST`, `:scheme: https`, and `:path` never indexed."""
 
 
 def integer(value: int, first: int, bits: int) -> bytes:
@@ -36,17 +37,21 @@ def integer(value: int, first: int, bits: int) -> bytes:
     return bytes(octets)
 
 
+_USUAL = 512
+_SHORT = tuple(integer(length, 0, 7) for length in range(_USUAL))
+"""The length that stands before a string without Huffman coding (section 5.2), ready for those that are usual."""
+
+
 def _string(text: str) -> bytes:
     if not (text.isascii() and text.isprintable()):
         raise NotSent("invalid_request")
     octets = text.encode()
-    return integer(len(octets), 0, 7) + octets
+    return (_SHORT[len(octets)] if len(octets) < _USUAL else integer(len(octets), 0, 7)) + octets
 
 
-def _literal(name: str, value: str, form: tuple[int, int]) -> bytes:
+def _name(name: str, form: tuple[int, int]) -> bytes:
     index = _STATIC_NAMES.get(name)
-    head = integer(index, *form) if index else bytes((form[0],)) + _string(name)
-    return head + _string(value)
+    return integer(index, *form) if index else bytes((form[0],)) + _string(name)
 
 
 class BlockWriter:
@@ -60,6 +65,7 @@ class BlockWriter:
         self._limit = OUR_TABLE
         self._announce: list[int] = []
         self._written: dict[Headers, bytes] = {}
+        self._names: dict[str, bytes] = {}
 
     def resize(self, peer_limit: int) -> None:
         """Hear the peer's SETTINGS_HEADER_TABLE_SIZE; the next block begins with what we make of it."""
@@ -77,8 +83,8 @@ class BlockWriter:
         Raises:
             NotSent: a character that no header may hold (section 8.2.1). The peer's table is as it was.
         """
-        literals = [_literal(name, value, _NEVER_INDEXED) for name, value in varying]
-        before = _POST_HTTPS + _literal(":path", path, _NEVER_INDEXED)
+        literals = [(self._names.get(name) or self._name(name)) + _string(value) for name, value in varying]
+        before = _POST_HTTPS_PATH + _string(path)
         constants = self._written.get(constant)
         if constants is None:
             constants = self._constants((self._authority, *constant), constant)
@@ -86,6 +92,13 @@ class BlockWriter:
             before = b"".join([integer(size, 0x20, 5) for size in self._announce]) + before
             self._announce.clear()
         return b"".join((before, constants, *literals))
+
+    def _name(self, name: str) -> bytes:
+        """Write the name of a header that no table may keep, and keep it ready."""
+        written = _name(name, _NEVER_INDEXED)
+        if len(self._names) < _REMEMBERED:
+            self._names[name] = written
+        return written
 
     def _constants(self, headers: Headers, key: Headers) -> bytes:
         for name, value in headers:  # before the first enters the table: none may be left there unsent
@@ -101,8 +114,8 @@ class BlockWriter:
         if inserted is not None:
             return integer(_FIRST_DYNAMIC + self._inserted - 1 - inserted, 0x80, 7)
         if not self._insert(header):
-            return _literal(*header, _NEVER_INDEXED)
-        return _literal(*header, _WITH_INDEXING)
+            return _name(header[0], _NEVER_INDEXED) + _string(header[1])
+        return _name(header[0], _WITH_INDEXING) + _string(header[1])
 
     def _insert(self, header: tuple[str, str]) -> bool:
         size = _entry_size(header)

@@ -1,12 +1,16 @@
 """What we write on a connection: frames of one loop turn in one piece, bodies as the peer's windows allow."""
 
 import asyncio
+from collections.abc import Iterable
 
 from gateway.http2 import frames
 from gateway.http2.errors import ProtocolError
-from gateway.http2.frames import frame
+from gateway.http2.frames import frame, frame_head
 from gateway.http2.header_block import BlockWriter
 from gateway.http2.stream import Stream
+
+_MUCH = 200
+"""Pieces, of which a request has four: while we write the next fifty, the peer can work on these."""
 
 
 class Outgoing:
@@ -24,10 +28,12 @@ class Outgoing:
         self._written: list[bytes] = []
 
     def write(self, *pieces: bytes) -> None:
-        """Send `pieces` with everything else of this loop turn."""
+        """Send `pieces` with everything else of this loop turn, or before that when there is much already."""
         if not self._written:
             asyncio.get_running_loop().call_soon(self.flush)
         self._written += pieces
+        if len(self._written) >= _MUCH:
+            self.flush()
 
     def flush(self) -> None:
         """Send at once what has been written."""
@@ -47,14 +53,19 @@ class Outgoing:
         else:
             self.transport.abort()
 
-    def open(self, stream: Stream, block: bytes) -> None:
+    def send(self, stream: Stream, block: bytes, body: bytes) -> None:
         """Send a request's headers, and as much of its body as the windows allow."""
-        end = 0 if stream.unsent else frames.END_STREAM
+        end = 0 if body else frames.END_STREAM
         if len(block) <= self.max_frame:
-            self.write(frame(frames.HEADERS, frames.END_HEADERS | end, stream.number, block))
+            self.write(frame_head(len(block), frames.HEADERS, frames.END_HEADERS | end, stream.number), block)
         else:
             self._write_in_pieces(block, end, stream.number)
-        if stream.unsent:
+        size = len(body)
+        if size <= self._window and size <= stream.window and size <= self.max_frame and body:
+            self._spend(stream, size)
+            self.write(frame_head(size, frames.DATA, frames.END_STREAM, stream.number), body)
+        elif body:
+            stream.unsent = memoryview(body)
             self._send_body(stream)
 
     def forget(self, stream: Stream) -> None:
@@ -68,7 +79,9 @@ class Outgoing:
             ProtocolError: the window would exceed what one can be (section 6.9.1).
         """
         self._window = _widened(self._window, increment)
-        for blocked in list(self._blocked.values()):
+        for blocked in tuple(self._blocked.values()):
+            if not self._window:
+                break
             self._send_body(blocked)
 
     def widen_stream(self, stream: Stream, increment: int) -> None:
@@ -80,7 +93,7 @@ class Outgoing:
         stream.window = _widened(stream.window, increment)
         self._send_body(stream)
 
-    def set(self, name: int, value: int, streams: list[Stream]) -> None:
+    def set(self, name: int, value: int, streams: Iterable[Stream]) -> None:
         """Take one of the peer's settings; those that do not bind what we send are passed over (section 6.5.2).
 
         Raises:
@@ -99,7 +112,7 @@ class Outgoing:
                 raise ProtocolError(frames.PROTOCOL_ERROR, "a frame size that none can be")
             self.max_frame = value
 
-    def _resize_windows(self, size: int, streams: list[Stream]) -> None:
+    def _resize_windows(self, size: int, streams: Iterable[Stream]) -> None:
         """Change open streams' windows by the difference (section 6.9.2)."""
         difference, self.initial_window = size - self.initial_window, size
         for stream in streams:
@@ -121,10 +134,13 @@ class Outgoing:
                 self._blocked[stream.number] = stream
                 return
             piece, stream.unsent = stream.unsent[:size], stream.unsent[size:]
-            self._window -= size
-            stream.window -= size
+            self._spend(stream, size)
             self.write(frame(frames.DATA, 0 if stream.unsent else frames.END_STREAM, stream.number, bytes(piece)))
         self._blocked.pop(stream.number, None)
+
+    def _spend(self, stream: Stream, size: int) -> None:
+        self._window -= size
+        stream.window -= size
 
 
 def _widened(window: int, increment: int) -> int:

@@ -5,18 +5,23 @@ import ssl
 from collections import Counter
 from typing import ClassVar
 
+from gateway.http2.addresses import Resolve, resolve
 from gateway.http2.backoff import Backoff
 from gateway.http2.connection import Connection
-from gateway.http2.dialing import dial
+from gateway.http2.deadlines import Deadlines
+from gateway.http2.dialing import Dialer
 from gateway.http2.errors import NotSent, Unanswered
 from gateway.http2.frames import MAX_STREAM
 from gateway.http2.line import Line
+from gateway.http2.proxy import Proxy
+from gateway.http2.statistics import PoolStatistics, Tally
 from gateway.http2.stream import Call
-from gateway.http2.values import Limits, Origin, PoolStatistics, Request, Response
+from gateway.http2.values import Limits, Origin, Request, Response
 from gateway.model.clock import Clock
 
 MAX_ATTEMPTS = 5
 """How often a request is given to a connection when it keeps coming back untouched."""
+_DEFAULTS = Limits()
 
 
 class Pool:
@@ -28,7 +33,16 @@ class Pool:
     last_stream: ClassVar[int] = MAX_STREAM
     """The stream number with which a connection is worn out."""
 
-    def __init__(self, origin: Origin, tls: ssl.SSLContext, *, clock: Clock, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        origin: Origin,
+        tls: ssl.SSLContext,
+        *,
+        clock: Clock,
+        limits: Limits = _DEFAULTS,
+        proxy: Proxy | None = None,
+        resolve: Resolve = resolve,
+    ) -> None:
         """Open nothing yet.
 
         Args:
@@ -36,59 +50,50 @@ class Pool:
             tls: a client context that offers `h2` by ALPN and verifies as its maker decided.
             clock: for deadlines, backoff and health checks.
             limits: bounds; the defaults suit Apple and Google.
+            proxy: what stands between us and the host.
+            resolve: asks for the addresses of the host, or of the proxy, whenever a connection is made.
         """
-        self._origin = origin
-        self._tls = tls
+        self._authority = origin.authority
         self._clock = clock
-        self._limits = limits or Limits()
+        self._limits = limits
+        self._dialer = Dialer(origin, tls, proxy, resolve, clock, limits.connect_timeout)
         self._connections: list[Connection] = []
         self._line = Line()
         self._dialing: asyncio.Task[None] | None = None
         self._backoff = Backoff(clock, self.has_room)
+        self._deadlines = Deadlines(clock, self._expire)
         self._is_closed = False
         self._closing: set[asyncio.Future[None]] = set()
-        self._requests = 0
-        self._retries = 0
-        self._goaways: Counter[str] = Counter()
+        self._tally = Tally()
 
     async def send(self, request: Request, *, timeout: float) -> Response:
         """Send one request and return its answer, whatever its status.
 
         Args:
             request: the request.
-            timeout: seconds for everything: a connection, a stream, window, the answer.
+            timeout: seconds for everything: a connection, a stream, window, the answer; kept to a 64th of a second.
 
         Raises:
             NotSent: nothing of it can have been processed.
             Unanswered: it may have been processed.
         """
-        call = Call(request, asyncio.get_running_loop().create_future())
-        self._requests += 1
-        timer = self._clock.call_later(timeout, lambda: self._expire(call))
+        if self._is_closed or timeout <= 0:
+            raise NotSent("closed" if self._is_closed else "deadline")
+        call, now = Call(request, asyncio.get_running_loop().create_future()), self._clock.monotonic()
+        self._tally.requests += 1
+        self._enter(call, now)
+        self._deadlines.add(call, now + timeout)
         try:
-            self._enter(call, timeout)
-            answer = await call.answer
-            self._backoff.succeeded()
-            return answer
+            return await call.answer
         finally:
-            timer.cancel()
-            self._forget(call)
+            call.due.discard(call)
+            if call.answer.cancelled():
+                self._withdraw(call, is_overdue=False)
 
     def statistics(self) -> PoolStatistics:
         """Return the pool as it is now."""
-        settled = [connection for connection in self._connections if connection.settled.done()]
-        rtts = [connection.rtt for connection in settled if connection.rtt is not None]
-        return PoolStatistics(
-            open=len(settled),
-            connecting=int(self._dialing is not None),
-            idle=sum(not connection.in_flight for connection in settled),
-            in_flight=sum(connection.in_flight for connection in settled),
-            waiting=len(self._line),
-            requests=self._requests,
-            retries=self._retries,
-            goaways=dict(self._goaways),
-            rtt=min(rtts, default=None),
-        )
+        connections = [connection.statistics() for connection in self._connections]
+        return self._tally.statistics(connections, int(self._dialing is not None), len(self._line))
 
     async def aclose(self, grace: float = 0.0) -> None:
         """Take nothing more, give what is under way `grace` seconds, close every connection.
@@ -106,6 +111,7 @@ class Pool:
             await self._wait(under_way, grace)
         for connection in list(self._connections):
             connection.end("closed")
+        self._deadlines.stop()
         if self._closing:
             await asyncio.wait(self._closing)
 
@@ -130,7 +136,7 @@ class Pool:
                 return
             call = self._line.next()
             if not call.answer.done():  # one that was cancelled or told "not sent" may not have woken up yet
-                self._start(call, connection)
+                self._start(call, connection, self._clock.monotonic())
 
     def not_sent(self, call: Call, error: NotSent) -> None:
         """Give a request that came back untouched to another stream, before all who wait."""
@@ -139,15 +145,19 @@ class Pool:
         if call.attempts >= MAX_ATTEMPTS or self._is_closed:
             call.fail(error)
             return
-        self._retries += 1
+        self._tally.retries += 1
         self._line.rejoin(call)
         asyncio.get_running_loop().call_soon(self.has_room)
 
     def went_away(self, connection: Connection, reason: str) -> None:
         """Count a GOAWAY."""
-        self._goaways[reason if reason in self._goaways or len(self._goaways) < 50 else "other"] += 1
+        self._tally.went_away(reason)
         if not connection.answered and not connection.is_leaving:
             self._backoff.let_down("goaway")
+
+    def proved(self, connection: Connection) -> None:
+        """Hear that a connection serves."""
+        self._backoff.succeeded()
 
     def ended(self, connection: Connection) -> None:
         """Let go of a connection."""
@@ -163,45 +173,46 @@ class Pool:
 
     # Requests.
 
-    def _enter(self, call: Call, timeout: float) -> None:
-        if self._is_closed or timeout <= 0:
-            raise NotSent("closed" if self._is_closed else "deadline")
+    def _enter(self, call: Call, now: float) -> None:
         connection = self._roomiest()
         if connection is not None:
-            self._start(call, connection)
+            self._start(call, connection, now)
         elif len(self._line) >= self._limits.max_waiting:
             raise NotSent("queue_full")
         else:
             self._line.join(call)
             self._grow()
 
-    def _start(self, call: Call, connection: Connection) -> None:
+    def _start(self, call: Call, connection: Connection, now: float) -> None:
         call.attempts += 1
         try:
-            connection.start(call)
+            connection.start(call, now)
         except NotSent as error:
             call.fail(error)
         if connection.is_worn_out and all(other.is_worn_out for other in self._connections):
             self._grow()
 
     def _expire(self, call: Call) -> None:
-        stream = call.stream
-        call.fail(NotSent("deadline") if stream is None else Unanswered("deadline"))
-        if stream is not None and call.carrier is not None:
-            call.carrier.abandon(stream, is_overdue=True)
+        call.fail(NotSent("deadline") if call.stream is None else Unanswered("deadline"))
+        self._withdraw(call, is_overdue=True)
 
-    def _forget(self, call: Call) -> None:
-        """Leave nothing of a call behind, however it ended."""
-        self._line.leave(call)
-        if call.stream is not None and call.carrier is not None:
-            call.carrier.abandon(call.stream, is_overdue=False)
+    def _withdraw(self, call: Call, is_overdue: bool) -> None:
+        """Leave nothing behind of a call that nobody waits for any more."""
+        if call.stream is not None:
+            call.stream.carrier.abandon(call.stream, is_overdue)
+        else:
+            self._line.leave(call)
 
     # Connections.
 
     def _roomiest(self) -> Connection | None:
         """Choose the connection with the most room, which spreads a burst over all."""
-        best = max(self._connections, key=_room, default=None)
-        return best if best is not None and best.room > 0 else None
+        best, most = None, 0
+        for connection in self._connections:
+            room = connection.room
+            if room > most:
+                best, most = connection, room
+        return best
 
     def _grow(self) -> None:
         """Open one more connection, unless one is coming, all we may have are there, or one is still warming up."""
@@ -211,14 +222,14 @@ class Pool:
         if any(connection.wants_patience for connection in fresh):
             return
         if not self._backoff.is_on:
-            self._dialing = asyncio.create_task(self._dial(), name=f"http2 to {self._origin.authority}")
+            self._dialing = asyncio.create_task(self._dial(), name=f"http2 to {self._authority}")
         elif self._is_stranded:
             self._line.fail(self._backoff.reason)
 
     async def _dial(self) -> None:
-        connection = Connection(self, self._origin.authority, self._clock, self._limits, self.last_stream)
+        connection = Connection(self, self._authority, self._clock, self._limits, self.last_stream)
         try:
-            await dial(connection, self._origin, self._tls, self._clock, self._limits.connect_timeout)
+            await self._dialer.dial(connection, Counter(other.address for other in self._connections))
         except NotSent as error:
             self._backoff.failed(error.reason)
             if self._is_stranded:
@@ -233,7 +244,3 @@ class Pool:
     def _is_stranded(self) -> bool:
         """Tell whether no connection is left on which a stream could ever be opened."""
         return all(connection.is_leaving for connection in self._connections)
-
-
-def _room(connection: Connection) -> int:
-    return connection.room

@@ -19,13 +19,15 @@ class Carrier(Protocol):
 class Call:
     """A request somebody waits for. At most one stream at a time carries it, and it ends once."""
 
-    __slots__ = ("answer", "attempts", "carrier", "request", "stream")
+    __slots__ = ("answer", "attempts", "due", "request", "stream")
+
+    due: "set[Call]"
+    """Where it waits for its deadline."""
 
     def __init__(self, request: Request, answer: "asyncio.Future[Response]") -> None:
         self.request = request
         self.answer = answer
         self.attempts = 0
-        self.carrier: Carrier | None = None
         self.stream: Stream | None = None
 
     def fail(self, error: Http2Error) -> None:
@@ -37,33 +39,29 @@ class Call:
 class Stream:
     """One stream of a connection (RFC 9113 section 5)."""
 
-    __slots__ = (
-        "body",
-        "call",
-        "head",
-        "number",
-        "sent_at",
-        "size",
-        "turn",
-        "unacknowledged",
-        "unsent",
-        "window",
-    )
+    head: Head | None = None
+    body: bytes | bytearray = b""
+    """What has arrived of the answer's body."""
+    unsent = memoryview(b"")
+    """What the peer's windows hold back of the request's body."""
+    unacknowledged = 0
 
-    def __init__(self, number: int, call: Call, window: int, turn: int, sent_at: float) -> None:
+    def __init__(self, number: int, call: Call, carrier: Carrier, window: int, turn: int, sent_at: float) -> None:
         self.number = number
         self.call = call
+        self.carrier = carrier
         self.window = window
         self.turn = turn
         self.sent_at = sent_at
-        self.unsent = memoryview(call.request.body)
-        self.head: Head | None = None
-        self.body: list[bytes] = []
-        self.size = 0
-        self.unacknowledged = 0
+
+    def collect(self, data: bytes) -> None:
+        """Take another piece of the answer's body."""
+        if isinstance(self.body, bytearray):
+            self.body += data
+        else:
+            self.body = bytearray(data)
 
     def answer(self, head: Head, limit: int) -> None:
         """End the call with the answer that has arrived, its body cut at `limit` bytes."""
         if not self.call.answer.done():
-            body = b"".join(self.body)[:limit]
-            self.call.answer.set_result(Response(head.status or 0, head.headers, body))
+            self.call.answer.set_result(Response(head.status or 0, head.headers, bytes(self.body[:limit])))

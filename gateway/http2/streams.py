@@ -6,19 +6,15 @@ from gateway.http2 import frames
 from gateway.http2.answer_block import BlockReader, Head
 from gateway.http2.errors import NotSent, ProtocolError, Unanswered
 from gateway.http2.outgoing import Outgoing
-from gateway.http2.stream import Call, Stream
+from gateway.http2.stream import Call, Carrier, Stream
 from gateway.http2.values import Limits
 
 ACKNOWLEDGE_AT = 32_768
 """Octets received before the peer is given new window: half of what it starts with."""
 
 
-class Owner(Protocol):
+class Owner(Carrier, Protocol):
     """Who hears what becomes of streams."""
-
-    def stream_ended(self) -> None:
-        """There is room for another."""
-        ...
 
     def not_sent(self, call: Call, error: NotSent) -> None:
         """A request came back untouched."""
@@ -33,41 +29,33 @@ class Streams:
         self._out = out
         self._limits = limits
         self._blocks = BlockReader()
-        self._open: dict[int, Stream] = {}
         self._unacknowledged = 0
+        self.open: dict[int, Stream] = {}
+        """The open streams by their numbers, oldest first."""
         self.next = 1
         self.answered = 0
+        self.have_ended = False
+        """Whether streams have ended since somebody last looked, so that there is room for others."""
 
-    def __len__(self) -> int:
-        return len(self._open)
-
-    def all(self) -> list[Stream]:
-        """List the open streams, oldest first."""
-        return list(self._open.values())
-
-    def open(self, call: Call, now: float) -> Stream:
+    def start(self, call: Call, now: float) -> None:
         """Open a stream for a call and send its request.
 
         Raises:
             NotSent: no such request may be sent; nothing has changed.
         """
-        request = call.request
-        block = self._out.blocks.write(request.path, request.constant, request.varying)
-        stream = Stream(self.next, call, self._out.initial_window, self._out.turn, now)
+        request, out = call.request, self._out
+        block = out.blocks.write(request.path, request.constant, request.varying)
+        call.stream = stream = Stream(self.next, call, self._owner, out.initial_window, out.turn, now)
+        self.open[self.next] = stream
         self.next += 2
-        self._open[stream.number] = stream
-        self._out.open(stream, block)
-        return stream
+        out.send(stream, block, request.body)
 
-    def find(self, number: int) -> Stream | None:
-        """Find a stream by its number; None for one that has ended here and of which more still arrives.
-
-        Raises:
-            ProtocolError: it was never opened.
-        """
-        if not number % 2 or number >= self.next:
+    def _find(self, number: int) -> Stream | None:
+        """Find a stream by its number; None for one that has ended here and of which more still arrives."""
+        stream = self.open.get(number)
+        if stream is None and (not number % 2 or number >= self.next):
             raise ProtocolError(frames.PROTOCOL_ERROR, "a frame on a stream that was never opened")
-        return self._open.get(number)
+        return stream
 
     def reset(self, stream: Stream, code: int) -> None:
         """Tell the peer that nobody waits for an open stream any more."""
@@ -76,7 +64,7 @@ class Streams:
 
     def fail_all(self, reason: str) -> None:
         """End every stream: its request may have arrived, unless nothing of it left this process."""
-        for stream in self.all():
+        for stream in tuple(self.open.values()):
             self._drop(stream)
             if stream.turn == self._out.turn:
                 self._owner.not_sent(stream.call, NotSent(reason))
@@ -85,27 +73,27 @@ class Streams:
 
     def give_back_above(self, last: int) -> None:
         """Return the requests the peer says it will not process (section 6.8)."""
-        for stream in self.all():
+        for stream in tuple(self.open.values()):
             if stream.number > last:
                 self._drop(stream)
                 self._owner.not_sent(stream.call, NotSent("goaway"))
 
     def on_data(self, flags: int, number: int, payload: bytes) -> None:
         """Take a piece of an answer's body."""
-        self._acknowledge(len(payload))
-        stream = self.find(number)
+        if payload:
+            self._acknowledge(len(payload))
+        stream = self._find(number)
         if stream is None:
             return
-        data = frames.unpadded(flags, payload)
+        data = frames.unpadded(flags, payload) if flags & frames.PADDED else payload
         if stream.head is None:
             self.fail(stream, frames.PROTOCOL_ERROR)
             return
         if data:
-            stream.body.append(data)
-            stream.size += len(data)
+            stream.collect(data)
         if flags & frames.END_STREAM:
             self._finish(stream, stream.head)
-        elif stream.size > self._limits.max_response_body:
+        elif len(stream.body) > self._limits.max_response_body:
             self._answer(stream, stream.head, is_peer_done=False)
         else:
             self._acknowledge_stream(stream, len(payload))
@@ -113,10 +101,10 @@ class Streams:
     def on_headers(self, flags: int, number: int, block: bytes) -> None:
         """Take an answer's headers, what comes before them (1xx), or its trailers."""
         head = self._blocks.read(block)  # also of streams long gone: every block is part of the connection's state
-        stream = self.find(number)
+        stream = self._find(number)
         if stream is None:
             return
-        is_last = bool(flags & frames.END_STREAM)
+        is_last = flags & frames.END_STREAM
         if stream.head is not None:
             if is_last and head.status == 0:
                 self._finish(stream, stream.head)
@@ -131,7 +119,7 @@ class Streams:
 
     def on_rst_stream(self, number: int, payload: bytes) -> None:
         """Take the end of a stream without an answer; a refused one was not processed (section 8.7)."""
-        stream, code = self.find(number), frames.number(payload)
+        stream, code = self._find(number), frames.number(payload)
         if stream is None:
             return
         self._drop(stream)
@@ -139,7 +127,6 @@ class Streams:
             self._owner.not_sent(stream.call, NotSent("refused_stream"))
         else:
             stream.call.fail(Unanswered("stream_reset"))
-        self._owner.stream_ended()
 
     def on_window_update(self, number: int, payload: bytes) -> None:
         """Take window for requests' bodies (section 6.9)."""
@@ -153,7 +140,7 @@ class Streams:
 
     def _widen_stream(self, number: int, increment: int) -> None:
         """Take window for one stream; a wrong increment ends the stream alone."""
-        stream = self.find(number)
+        stream = self._find(number)
         if stream is None:
             return
         if not increment:
@@ -168,12 +155,10 @@ class Streams:
         """End a stream on which the peer broke the protocol; the others go on (section 5.4.2)."""
         self.reset(stream, code)
         stream.call.fail(Unanswered("protocol_error"))
-        self._owner.stream_ended()
 
     def _finish(self, stream: Stream, head: Head) -> None:
         """Take an answer that is complete, unless it is shorter or longer than it says (section 8.1.1)."""
-        length = head.headers.get("content-length")
-        if length is not None and length != str(stream.size):
+        if head.length is not None and head.length != str(len(stream.body)):
             self.fail(stream, frames.PROTOCOL_ERROR)
         else:
             self._answer(stream, head, is_peer_done=True)
@@ -184,12 +169,13 @@ class Streams:
         self.answered += 1
         self._drop(stream)
         stream.answer(head, self._limits.max_response_body)
-        self._owner.stream_ended()
 
     def _drop(self, stream: Stream) -> None:
-        del self._open[stream.number]
+        del self.open[stream.number]
         stream.call.stream = None
-        self._out.forget(stream)
+        self.have_ended = True
+        if stream.unsent:
+            self._out.forget(stream)
 
     def _acknowledge(self, size: int) -> None:
         self._unacknowledged += size

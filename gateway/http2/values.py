@@ -1,8 +1,10 @@
 """What goes in, what comes out, and what may be asked about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+import msgspec
 
 Headers = tuple[tuple[str, str], ...]
 """Names in lower case."""
@@ -18,8 +20,12 @@ class Origin:
     @property
     def authority(self) -> str:
         """The `:authority` of requests to it."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == 443 else f"{host}:{self.port}"
+        return self.target.removesuffix(":443")
+
+    @property
+    def target(self) -> str:
+        """The host and port, as a CONNECT names them."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @classmethod
     def parse(cls, url: str) -> "Origin":
@@ -34,8 +40,7 @@ class Origin:
         return cls(parts.hostname, parts.port or 443)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, gc=False):
     """A POST, of printable ASCII but for its body.
 
     `constant` headers repeat from request to request: each enters the peer's table once and is a byte or two from then
@@ -51,8 +56,7 @@ class Request:
         return f"Request({len(self.body)} bytes)"
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True, gc=False):
     """An answer; of a body over the limit only the beginning."""
 
     status: int
@@ -77,18 +81,3 @@ class Limits:
     connect_timeout: float = 8.0
     idle_ping_after: float = 300.0
     ping_timeout: float = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class PoolStatistics:
-    """A pool as it is now, and what it has counted since it was made; `rtt` is seconds."""
-
-    open: int
-    connecting: int
-    idle: int
-    in_flight: int
-    waiting: int
-    requests: int
-    retries: int
-    goaways: Mapping[str, int] = field(default_factory=dict)
-    rtt: float | None = None

@@ -97,11 +97,11 @@ async def test_a_peer_that_always_refuses_is_not_asked_for_ever(
 async def test_the_deadline_holds_for_a_request_that_keeps_being_refused(
     server: Server, send: Send, clock: ManualClock
 ) -> None:
-    sending = send(timeout=0.05)
+    sending = send(timeout=1 / 16)
     peer = await server.accepted()
     peer.send(reset((await peer.request()).stream, REFUSED))
     await peer.synchronised()
-    await clock.advance(0.05)
+    await clock.advance(1 / 16)
     with pytest.raises(NotSent) as caught:
         await sending
     assert caught.value.reason == "deadline"

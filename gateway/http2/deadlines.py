@@ -1,0 +1,47 @@
+"""When requests come due: one timer for all that do so together, as thousands a second would be dear."""
+
+import math
+from collections.abc import Callable
+
+from gateway.http2.stream import Call
+from gateway.model.clock import Clock, Timer
+
+PER_SECOND = 64
+"""How many moments a second there are at which something comes due."""
+
+
+class Deadlines:
+    """Hands each call to `expire` at its time, or at most a 64th of a second after it, unless it is removed before."""
+
+    def __init__(self, clock: Clock, expire: Callable[[Call], None]) -> None:
+        self._clock = clock
+        self._expire = expire
+        self._due: dict[int, set[Call]] = {}
+        self._timers: dict[int, Timer] = {}
+
+    def add(self, call: Call, at: float) -> None:
+        """Expect the end of a call by `at`, in seconds of the monotonic clock."""
+        moment = math.ceil(at * PER_SECOND)
+        due = self._due.get(moment)
+        if due is None:
+            due = self._begin(moment)
+        due.add(call)
+        call.due = due
+
+    def stop(self) -> None:
+        """Forget all of them."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        self._due.clear()
+
+    def _begin(self, moment: int) -> set[Call]:
+        due = self._due[moment] = set()
+        seconds = moment / PER_SECOND - self._clock.monotonic()
+        self._timers[moment] = self._clock.call_later(seconds, lambda: self._end(moment))
+        return due
+
+    def _end(self, moment: int) -> None:
+        del self._timers[moment]
+        for call in tuple(self._due.pop(moment)):
+            self._expire(call)

@@ -1,0 +1,73 @@
+"""An HTTP proxy on the way out, passed by CONNECT (RFC 9110 section 9.3.6)."""
+
+import asyncio
+import base64
+import re
+import socket
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from gateway.http2.errors import NotSent
+from gateway.model.secret import Secret
+
+MAX_HEAD = 16_384
+"""The most octets of a proxy's answer."""
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])[ \r]")
+
+
+class Proxy(msgspec.Struct, frozen=True):
+    """Where the proxy is, and `user:password` if it asks for them."""
+
+    host: str
+    port: int
+    credentials: Secret = Secret("")
+
+    @classmethod
+    def parse(cls, url: str) -> "Proxy":
+        """Read `http://[user:password@]host[:port]`, percent-encoded where needed.
+
+        Raises:
+            ValueError: it is no such URL; the message does not repeat it, as it may hold a password.
+        """
+        parts = urlsplit(url)
+        if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/"):
+            raise ValueError("Expected a URL such as http://user:password@proxy.example.com:3128")
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        return cls(parts.hostname, parts.port or 80, Secret(f"{user}:{password}" if user else ""))
+
+
+async def pass_through(opened: socket.socket, proxy: Proxy, target: str) -> None:
+    """Let a proxy connect an open socket to `target`, a host and port.
+
+    Raises:
+        NotSent: it did not.
+    """
+    try:
+        await asyncio.get_running_loop().sock_sendall(opened, _request(proxy, target))
+        status = await _status(opened)
+    except OSError:
+        raise NotSent("proxy_failed") from None
+    if status == 407:
+        raise NotSent("proxy_auth")
+    if not 200 <= status < 300:
+        raise NotSent("proxy_refused" if status else "proxy_failed")
+
+
+def _request(proxy: Proxy, target: str) -> bytes:
+    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
+    if proxy.credentials:
+        lines.append("Proxy-Authorization: Basic " + base64.b64encode(proxy.credentials.reveal().encode()).decode())
+    return "\r\n".join((*lines, "", "")).encode("ascii", "replace")
+
+
+async def _status(opened: socket.socket) -> int:
+    """Read the answer and return its status; 0 for what is none. Nothing may follow it: TLS waits for our word."""
+    head = b""
+    while b"\r\n\r\n" not in head:
+        octets = await asyncio.get_running_loop().sock_recv(opened, MAX_HEAD)
+        head += octets
+        if not octets or len(head) > MAX_HEAD:
+            return 0
+    line = _STATUS_LINE.match(head)
+    return int(line[1]) if line else 0
