@@ -15,13 +15,14 @@ from gateway.delivery.desk import Desk
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.follower import Follower
 from gateway.delivery.guard import Proofs
+from gateway.http2 import Proxy
 from gateway.model.clock import Clock
 from gateway.model.errors import SettingsError
-from gateway.observability.metrics import Connections, Metrics
+from gateway.observability.metrics import Metrics
 from gateway.providers.apns import ApnsHosts, ApnsProvider
+from gateway.providers.egress import Egress
 from gateway.providers.fcm import FcmHosts, FcmProvider
 from gateway.providers.providers import Providers
-from gateway.providers.tls import client_context
 from gateway.store.crypto import Vault, local_vault
 from gateway.store.port import Store
 from gateway.store.sqlite import SqliteStore
@@ -82,7 +83,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
     async with open_store(settings) as opened, _open_providers(settings.providers, clock) as providers:
         metrics, proofs = Metrics(clock, __version__), Proofs(opened.store, clock)
         follower = Follower(opened.store, providers, proofs, clock)
-        metrics.watch(lambda: _connections(providers), lambda: _expiries(follower))
+        metrics.watch(providers.statistics, lambda: _expiries(follower))
         dispatcher = Dispatcher(follower, providers, proofs, metrics, clock, settings.providers.timeout)
         gateway = Gateway(
             store=opened.store,
@@ -102,11 +103,12 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
 
 @asynccontextmanager
 async def _open_providers(settings: ProvidersSettings, clock: Clock) -> AsyncIterator[Providers]:
-    await asyncio.to_thread(_check_ca_file, settings.ca_file)
-    apns_hosts = ApnsHosts(settings.apns_production_url, settings.apns_sandbox_url, settings.ca_file)
-    fcm_hosts = FcmHosts(settings.fcm_url, settings.fcm_token_url, settings.ca_file)
+    egress = await asyncio.to_thread(_egress, settings)
+    apns_hosts = ApnsHosts(settings.apns_production_url, settings.apns_sandbox_url)
+    fcm_hosts = FcmHosts(settings.fcm_url, settings.fcm_token_url)
     providers = Providers(
-        ApnsProvider(apns_hosts, clock, settings.timeout), FcmProvider(fcm_hosts, clock, settings.timeout)
+        ApnsProvider(apns_hosts, egress, clock, settings.timeout),
+        FcmProvider(fcm_hosts, egress, clock, settings.timeout),
     )
     try:
         yield providers
@@ -114,22 +116,17 @@ async def _open_providers(settings: ProvidersSettings, clock: Clock) -> AsyncIte
         await providers.aclose()
 
 
-def _check_ca_file(ca_file: str) -> None:
+def _egress(settings: ProvidersSettings) -> Egress:
     try:
-        client_context(ca_file)
+        proxy = Proxy.parse(settings.proxy.reveal()) if settings.proxy else None
+    except ValueError as error:
+        raise SettingsError(f"providers.proxy: {error}") from None
+    egress = Egress(settings.ca_file, proxy, settings.no_proxy)
+    try:
+        egress.tls()
     except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"providers.ca_file: cannot use {ca_file}: {error.strerror or error}") from None
-
-
-def _connections(providers: Providers) -> Connections:
-    return {
-        provider: {
-            "busy": sum(pool.open - pool.idle for pool in pools),
-            "connecting": sum(pool.connecting for pool in pools),
-            "idle": sum(pool.idle for pool in pools),
-        }
-        for provider, pools in providers.statistics().items()
-    }
+        raise SettingsError(f"providers.ca_file: cannot use {settings.ca_file}: {error.strerror or error}") from None
+    return egress
 
 
 def _expiries(follower: Follower) -> Iterator[tuple[str, str, float]]:

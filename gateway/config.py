@@ -1,7 +1,7 @@
 """Settings: one TOML file, environment variables on top, defaults below.
 
 `PUSH_GATEWAY_<SECTION>__<KEY>` sets `key` in `[section]`; lists are separated by commas or white space. For secrets
-`PUSH_GATEWAY_<SECTION>__<KEY>_FILE` names a file that holds the value.
+`PUSH_GATEWAY_<SECTION>__<KEY>_FILE` names a file that holds the value. HTTPS_PROXY and NO_PROXY count as everywhere.
 """
 
 import re
@@ -55,13 +55,15 @@ class EncryptionSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class ProvidersSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where Apple and Google are, whom to trust for them, and how long to wait."""
+    """Where Apple and Google are, how they are reached, whom to trust for them, and how long to wait."""
 
     apns_production_url: TlsUrl = "https://api.push.apple.com"
     apns_sandbox_url: TlsUrl = "https://api.sandbox.push.apple.com"
     fcm_url: TlsUrl = "https://fcm.googleapis.com"
     fcm_token_url: OptionalTlsUrl = ""
     ca_file: str = ""
+    proxy: Secret = Secret("")
+    no_proxy: tuple[str, ...] = ()
     timeout: Annotated[float, Meta(gt=0, le=15)] = 10.0
 
 
@@ -83,6 +85,7 @@ class Settings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 _PREFIX = "PUSH_GATEWAY_"
+_THIS_MACHINE = ("localhost", "127.0.0.0/8", "::1")
 _FROM_TEXT: dict[type, Callable[[str], object]] = {Secret: Secret, HostPort: HostPort.parse, Network: Network.parse}
 
 
@@ -99,7 +102,7 @@ def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
         section, separator, key = variable.removeprefix(_PREFIX).lower().partition("__")
         if variable.startswith(_PREFIX) and separator:
             settings = _with_variable(settings, variable, section, key, value)
-    return settings
+    return _with_usual_proxy(settings, environ)
 
 
 def _read_file(file: Path | None) -> tuple[dict[str, Any], str]:
@@ -177,6 +180,18 @@ def _with_variable(settings: Settings, variable: str, section: str, key: str, va
         raise SettingsError(f"{variable}: no such setting; there is {', '.join(types)}")
     return msgspec.structs.replace(
         settings, **{section: msgspec.structs.replace(part, **{key: _from_text(variable, value, types[key])})}
+    )
+
+
+def _with_usual_proxy(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """Take the proxy that the machine's other programs take, unless ours is set; they never use it for themselves."""
+    proxy = environ.get("https_proxy") or environ.get("HTTPS_PROXY")
+    if settings.providers.proxy or not proxy:
+        return settings
+    direct = re.split(r"[,\s]+", environ.get("no_proxy") or environ.get("NO_PROXY") or "")
+    no_proxy = (*settings.providers.no_proxy, *filter(None, direct), *_THIS_MACHINE)
+    return msgspec.structs.replace(
+        settings, providers=msgspec.structs.replace(settings.providers, proxy=Secret(proxy), no_proxy=no_proxy)
     )
 
 

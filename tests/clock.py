@@ -40,6 +40,11 @@ class ManualClock:
             watcher.done() or watcher.set_result(None)
         return timer
 
+    @property
+    def pending(self) -> int:
+        """How many timers wait."""
+        return sum(timer.callback is not None for _, _, timer in self._timers)
+
     async def next_timer(self) -> None:
         """Wait until somebody sets a timer."""
         watcher = asyncio.get_running_loop().create_future()

@@ -7,18 +7,16 @@ network and the peer do.
 from gateway.http2.errors import Http2Error, NotSent, Unanswered
 from gateway.http2.pool import Pool
 from gateway.http2.proxy import Proxy
-from gateway.http2.statistics import ConnectionStatistics, PoolStatistics, summed
+from gateway.http2.statistics import summed
 from gateway.http2.values import Headers, Limits, Origin, Request, Response
 
 __all__ = [
-    "ConnectionStatistics",
     "Headers",
     "Http2Error",
     "Limits",
     "NotSent",
     "Origin",
     "Pool",
-    "PoolStatistics",
     "Proxy",
     "Request",
     "Response",

@@ -12,11 +12,11 @@ from gateway.http2.goaway import goaway_reason
 from gateway.http2.health import Health
 from gateway.http2.outgoing import Outgoing
 from gateway.http2.owner import Owner
-from gateway.http2.statistics import ConnectionStatistics
 from gateway.http2.stream import Call, Stream
 from gateway.http2.streams import Streams
 from gateway.http2.values import Limits
 from gateway.model.clock import Clock
+from gateway.model.traffic import ConnectionStatistics
 
 USUAL_STREAMS = 100
 """How many streams we open where the peer sets no limit."""

@@ -98,6 +98,8 @@ def _reason(connection: Connection, attempt: "asyncio.Task[None]") -> str | None
             return connection.ended_by
         case NotSent() as error:
             return error.reason
+        case TimeoutError():
+            return "connect_timeout"
         case socket.gaierror() | UnicodeError():  # a name that no DNS label can hold
             return "dns_failed"
         case ssl.SSLError():

@@ -14,10 +14,11 @@ from gateway.http2.errors import NotSent, Unanswered
 from gateway.http2.frames import MAX_STREAM
 from gateway.http2.line import Line
 from gateway.http2.proxy import Proxy
-from gateway.http2.statistics import PoolStatistics, Tally
+from gateway.http2.statistics import Tally
 from gateway.http2.stream import Call
 from gateway.http2.values import Limits, Origin, Request, Response
 from gateway.model.clock import Clock
+from gateway.model.traffic import PoolStatistics
 
 MAX_ATTEMPTS = 5
 """How often a request is given to a connection when it keeps coming back untouched."""

@@ -30,11 +30,16 @@ class Proxy(msgspec.Struct, frozen=True):
         Raises:
             ValueError: it is no such URL; the message does not repeat it, as it may hold a password.
         """
-        parts = urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/"):
-            raise ValueError("Expected a URL such as http://user:password@proxy.example.com:3128")
+        wanted = ValueError("Expected a URL such as http://user:password@proxy.example.com:3128")
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port or 80
+        except ValueError:
+            raise wanted from None
+        if parts.scheme != "http" or not host or parts.path not in ("", "/"):
+            raise wanted
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
-        return cls(parts.hostname, parts.port or 80, Secret(f"{user}:{password}" if user else ""))
+        return cls(host, port, Secret(f"{user}:{password}" if user else ""))
 
 
 async def pass_through(opened: socket.socket, proxy: Proxy, target: str) -> None:

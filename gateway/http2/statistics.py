@@ -1,42 +1,12 @@
-"""What connections and pools have to say of themselves."""
+"""What pools count, and several of them together."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-import msgspec
+from gateway.model.traffic import ConnectionStatistics, PoolStatistics
 
 MAX_REASONS = 50
 """How many reasons of GOAWAYs are told apart; a peer may say anything."""
-
-
-class ConnectionStatistics(msgspec.Struct, frozen=True):
-    """A connection as it is now; `limit` is how many streams the peer allows at once, `rtt` is seconds."""
-
-    address: str
-    in_flight: int
-    limit: int
-    answered: int
-    is_leaving: bool
-    rtt: float | None
-
-
-class PoolStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """A pool, or several, as they are now, and what they have counted since they were made.
-
-    `rtt` is the shortest of the round trips last measured, in seconds. `retries` counts requests that came back
-    untouched and were sent again.
-    """
-
-    open: int = 0
-    connecting: int = 0
-    idle: int = 0
-    in_flight: int = 0
-    waiting: int = 0
-    requests: int = 0
-    retries: int = 0
-    goaways: Mapping[str, int] = {}
-    rtt: float | None = None
-    connections: tuple[ConnectionStatistics, ...] = ()
 
 
 class Tally:

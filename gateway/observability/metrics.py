@@ -2,22 +2,17 @@
 
 import asyncio
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from gateway.model.clock import Clock
 from gateway.model.notification import Platform
 from gateway.model.outcome import Outcome
+from gateway.observability.collectors import Expiries, ExpiryCollector, Traffic, TrafficCollector
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
-Connections = Mapping[str, Mapping[str, int]]
-"""By provider, how many connections are in each state."""
-Expiries = Iterable[tuple[str, str, float]]
-"""App, kind of credential, and when it expires (UNIX seconds)."""
 
 
 class Metrics:
@@ -73,33 +68,11 @@ class Metrics:
             inflight.dec()
             self._provider_seconds.labels(provider).observe(self._clock.monotonic() - started)
 
-    def watch(self, connections: Callable[[], Connections], expiries: Callable[[], Expiries]) -> None:
-        """Read connection states and credential expiries anew at every scrape."""
-        self.registry.register(_Watched(connections, expiries))
+    def watch(self, traffic: Callable[[], Traffic], expiries: Callable[[], Expiries]) -> None:
+        """Read the state of connections, and when credentials expire, anew at every scrape."""
+        self.registry.register(TrafficCollector(traffic))
+        self.registry.register(ExpiryCollector(expiries))
 
     async def render(self) -> bytes:
         """Write all metrics in Prometheus' text format; the process's own are files to read, off the event loop."""
         return generate_latest(self.registry) + await asyncio.to_thread(generate_latest, self._process)
-
-
-class _Watched(Collector):
-    def __init__(self, connections: Callable[[], Connections], expiries: Callable[[], Expiries]) -> None:
-        self._connections = connections
-        self._expiries = expiries
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        open_now = GaugeMetricFamily(
-            "push_connections", "HTTP/2 connections to the providers.", labels=("provider", "state")
-        )
-        for provider, states in self._connections().items():
-            for state, count in states.items():
-                open_now.add_metric((provider, state), count)
-        yield open_now
-        expiry = GaugeMetricFamily(
-            "push_credential_expiry_timestamp_seconds",
-            "When a credential expires; absent for those that do not.",
-            labels=("app", "kind"),
-        )
-        for app, kind, at in self._expiries():
-            expiry.add_metric((app, kind), at)
-        yield expiry

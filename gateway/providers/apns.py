@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Iterable
+from weakref import WeakValueDictionary
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -19,17 +20,17 @@ from gateway.providers.apns_client import ApnsClient
 from gateway.providers.apns_payload import apns_body, apns_request, fits_apns
 from gateway.providers.apns_verdict import apns_verdict
 from gateway.providers.channels import OverChannels
+from gateway.providers.egress import Egress
 from gateway.providers.forms import forms
 from gateway.providers.provider_token import ProviderToken
-from gateway.providers.tls import client_context, with_certificate
+from gateway.providers.tls import with_certificate
 
 
 class ApnsHosts(msgspec.Struct, frozen=True):
-    """Apple's two hosts as URLs, and the authorities trusted for them (a PEM file, "" for the system's)."""
+    """Apple's two hosts as URLs."""
 
     production: str
     sandbox: str
-    ca_file: str = ""
 
     def origin(self, environment: ApnsEnvironment) -> Origin:
         """Return the host of an environment."""
@@ -49,10 +50,11 @@ class _ApnsChannel(msgspec.Struct):
 class ApnsProvider(OverChannels[ApnsCredentials, _ApnsChannel]):
     """Sends to Apple with any number of apps' credentials, each over connections of its own."""
 
-    def __init__(self, hosts: ApnsHosts, clock: Clock, grace: float) -> None:
+    def __init__(self, hosts: ApnsHosts, egress: Egress, clock: Clock, grace: float) -> None:
         super().__init__(clock, grace)
         self._hosts = hosts
-        self._tokens: dict[tuple[str, str, str], ProviderToken] = {}
+        self._egress = egress
+        self._tokens: WeakValueDictionary[tuple[str, str, str], ProviderToken] = WeakValueDictionary()
 
     async def send(self, notification: Notification, credentials: ApnsCredentials, timeout: float) -> Verdict:
         """Send one push; one too large goes as message-id-only where the app can fetch the rest."""
@@ -87,27 +89,27 @@ class ApnsProvider(OverChannels[ApnsCredentials, _ApnsChannel]):
         )
 
     async def _open(self, credentials: ApnsCredentials) -> _ApnsChannel:
-        tls, key = await asyncio.to_thread(_load, credentials, self._hosts.ca_file)
+        tls, key = await asyncio.to_thread(_load, credentials, self._egress)
         token = self._token(credentials, key) if key is not None else None
-        pool = Pool(self._hosts.origin(credentials.environment), tls, clock=self._clock)
+        pool = self._egress.pool(self._hosts.origin(credentials.environment), tls, self._clock)
         return _ApnsChannel(ApnsClient(pool, token, self._clock))
 
     def _token(self, credentials: ApnsCredentials, key: EllipticCurvePrivateKey) -> ProviderToken:
         """Share one token per (team, key): Apple counts how often it changes, over all connections."""
         name = (credentials.team_id, credentials.key_id, credentials.key)
-        if name not in self._tokens:
-            self._tokens[name] = ProviderToken(key, credentials.key_id, credentials.team_id, self._clock)
-        return self._tokens[name]
+        token = self._tokens.get(name)
+        if token is None:
+            token = self._tokens[name] = ProviderToken(key, credentials.key_id, credentials.team_id, self._clock)
+        return token
 
 
-def _load(credentials: ApnsCredentials, ca_file: str) -> tuple[ssl.SSLContext, EllipticCurvePrivateKey | None]:
-    context = client_context(ca_file)
+def _load(credentials: ApnsCredentials, egress: Egress) -> tuple[ssl.SSLContext, EllipticCurvePrivateKey | None]:
     try:
         if credentials.certificate:
-            return with_certificate(context, credentials.certificate, credentials.certificate_key), None
+            return with_certificate(egress.own_tls(), credentials.certificate, credentials.certificate_key), None
         key = load_pem_private_key(credentials.key.encode(), None)
     except (ValueError, TypeError, ssl.SSLError):
         raise CredentialsError("the stored APNs key or certificate is damaged; give it again") from None
     if not isinstance(key, EllipticCurvePrivateKey):
         raise CredentialsError("the stored APNs key is not an EC key; give Apple's .p8 again")
-    return context, key
+    return egress.tls(), key

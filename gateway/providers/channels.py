@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
 
-from gateway.http2 import Pool
+from gateway.http2 import Pool, summed
 from gateway.model.app import ApnsCredentials, FcmCredentials
 from gateway.model.clock import Clock
 from gateway.model.errors import CredentialsError
+from gateway.model.traffic import PoolStatistics
 
 
 class Channel(Protocol):
@@ -37,11 +38,18 @@ class Channels(Generic[CredentialsT, ChannelT]):
     def __init__(self, open_channel: Callable[[CredentialsT], Coroutine[Any, Any, ChannelT]]) -> None:
         self._open_channel = open_channel
         self._opened: dict[str, asyncio.Task[ChannelT]] = {}
+        self._leaving: set[asyncio.Task[ChannelT]] = set()
         self._closing: set[asyncio.Task[None]] = set()
+        self._closed = PoolStatistics()
 
     def all(self) -> list[ChannelT]:
         """List what is open."""
-        return [task.result() for task in self._opened.values() if task.done() and not task.exception()]
+        return _ready(self._opened.values())
+
+    def statistics(self) -> PoolStatistics:
+        """Sum up what is open, what is closing, and what those that are closed have counted."""
+        ready = _ready((*self._opened.values(), *self._leaving))
+        return summed([self._closed, *(pool.statistics() for channel in ready for pool in channel.pools())])
 
     async def get(self, credentials: CredentialsT) -> ChannelT:
         """Return the channel of these credentials, opened now if it is not.
@@ -58,7 +66,9 @@ class Channels(Generic[CredentialsT, ChannelT]):
     def retain(self, fingerprints: Collection[str], grace: float) -> None:
         """Begin to close every channel but these; pushes under way on them get `grace` seconds."""
         for fingerprint in self._opened.keys() - set(fingerprints):
-            closing = asyncio.create_task(_close(self._opened.pop(fingerprint), grace))
+            opened = self._opened.pop(fingerprint)
+            closing = asyncio.create_task(self._close(opened, grace))
+            self._leaving.add(opened)
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
@@ -67,10 +77,16 @@ class Channels(Generic[CredentialsT, ChannelT]):
         self.retain((), 0.0)
         await asyncio.gather(*self._closing)
 
+    async def _close(self, opened: "asyncio.Task[ChannelT]", grace: float) -> None:
+        with suppress(CredentialsError):
+            channel = await opened
+            await channel.aclose(grace)
+            self._closed = summed([self._closed, *(pool.statistics() for pool in channel.pools())])
+        self._leaving.discard(opened)
 
-async def _close(opened: "asyncio.Task[ChannelT]", grace: float) -> None:
-    with suppress(CredentialsError):
-        await (await opened).aclose(grace)
+
+def _ready(tasks: "Iterable[asyncio.Task[ChannelT]]") -> list[ChannelT]:
+    return [task.result() for task in tasks if task.done() and not task.exception()]
 
 
 class OverChannels(ABC, Generic[CredentialsT, ChannelT]):
@@ -99,6 +115,10 @@ class OverChannels(ABC, Generic[CredentialsT, ChannelT]):
     def pools(self) -> Iterable[Pool]:
         """List all pools."""
         return (pool for channel in self._channels.all() for pool in channel.pools())
+
+    def statistics(self) -> PoolStatistics:
+        """Sum up all pools there are and have been."""
+        return self._channels.statistics()
 
     async def aclose(self) -> None:
         """Close everything now."""

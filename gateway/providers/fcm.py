@@ -1,7 +1,6 @@
 """Firebase Cloud Messaging, HTTP v1."""
 
 import asyncio
-import ssl
 from collections.abc import Iterable
 
 import msgspec
@@ -16,22 +15,21 @@ from gateway.model.notification import Notification
 from gateway.model.reason import Reason
 from gateway.model.verdict import Verdict, VerdictKind
 from gateway.providers.channels import OverChannels
+from gateway.providers.egress import Egress
 from gateway.providers.fcm_payload import fcm_message
 from gateway.providers.fcm_verdict import fcm_verdict
 from gateway.providers.forms import forms
 from gateway.providers.oauth import SCOPE, AccessToken, endpoint_path
 from gateway.providers.retry_after import parse_retry_after
-from gateway.providers.tls import client_context
 
 _NEW_BEARER_MAY_HELP = (Reason.FCM_UNAUTHENTICATED, Reason.FCM_PERMISSION_DENIED)
 
 
 class FcmHosts(msgspec.Struct, frozen=True):
-    """Google's endpoint as a URL, the token endpoint if not the service account's own, the authorities trusted."""
+    """Google's endpoint as a URL, and the token endpoint if not the service account's own."""
 
     fcm: str
     token_endpoint: str = ""
-    ca_file: str = ""
 
 
 class _FcmChannel:
@@ -74,9 +72,10 @@ class _FcmChannel:
 class FcmProvider(OverChannels[FcmCredentials, _FcmChannel]):
     """Sends to Google with any number of service accounts, each over connections of its own."""
 
-    def __init__(self, hosts: FcmHosts, clock: Clock, grace: float) -> None:
+    def __init__(self, hosts: FcmHosts, egress: Egress, clock: Clock, grace: float) -> None:
         super().__init__(clock, grace)
         self._hosts = hosts
+        self._egress = egress
 
     async def send(self, notification: Notification, credentials: FcmCredentials, timeout: float) -> Verdict:
         """Send one push; one too large goes as message-id-only where the app can fetch the rest."""
@@ -95,16 +94,16 @@ class FcmProvider(OverChannels[FcmCredentials, _FcmChannel]):
         return Verdict(VerdictKind.REFUSED, Reason.PAYLOAD_TOO_LARGE)
 
     async def _open(self, credentials: FcmCredentials) -> _FcmChannel:
-        tls, account, token_uri = await asyncio.to_thread(_load, credentials, self._hosts.ca_file)
+        account, token_uri = await asyncio.to_thread(_load, credentials)
+        tls = await asyncio.to_thread(self._egress.tls)
         endpoint = self._hosts.token_endpoint or token_uri
-        token_pool = Pool(Origin.parse(endpoint), tls, clock=self._clock)
+        token_pool = self._egress.pool(Origin.parse(endpoint), tls, self._clock)
         token = AccessToken(account, token_uri, token_pool, endpoint_path(endpoint), self._clock)
-        pool = Pool(Origin.parse(self._hosts.fcm), tls, clock=self._clock)
+        pool = self._egress.pool(Origin.parse(self._hosts.fcm), tls, self._clock)
         return _FcmChannel(credentials.project_id, pool, token, self._clock)
 
 
-def _load(credentials: FcmCredentials, ca_file: str) -> tuple[ssl.SSLContext, ServiceAccount, str]:
-    context = client_context(ca_file)
+def _load(credentials: FcmCredentials) -> tuple[ServiceAccount, str]:
     try:
         info = msgspec.json.decode(credentials.service_account, type=dict[str, object])
         account = ServiceAccount.from_service_account_info(info, scopes=[SCOPE])
@@ -112,4 +111,4 @@ def _load(credentials: FcmCredentials, ca_file: str) -> tuple[ssl.SSLContext, Se
         Origin.parse(token_uri)
     except (ValueError, KeyError, GoogleAuthError):
         raise CredentialsError("the stored service account is damaged; give its JSON file again") from None
-    return context, account, token_uri
+    return account, token_uri

@@ -1,10 +1,10 @@
 """The port through which the rest of the gateway sends."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Protocol, TypeVar
 
-from gateway.http2 import Pool
 from gateway.model.notification import Notification
+from gateway.model.traffic import PoolStatistics
 from gateway.model.verdict import Verdict
 
 CredentialsT = TypeVar("CredentialsT", contravariant=True)
@@ -32,8 +32,8 @@ class Provider(Protocol[CredentialsT]):
         """Begin to let go of all credentials but these; what is under way on them finishes."""
         ...
 
-    def pools(self) -> Iterable[Pool]:
-        """List the connection pools, for the metrics."""
+    def statistics(self) -> PoolStatistics:
+        """Sum up all connection pools there are and have been, for the metrics."""
         ...
 
     async def aclose(self) -> None:

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Collection
 
-from gateway.http2 import PoolStatistics
 from gateway.model.app import ApnsCredentials, FcmCredentials
 from gateway.model.notification import Notification
+from gateway.model.traffic import PoolStatistics
 from gateway.model.verdict import Verdict
 from gateway.providers.port import Provider
 
@@ -37,12 +37,9 @@ class Providers:
         self._apns.retain(fingerprints)
         self._fcm.retain(fingerprints)
 
-    def statistics(self) -> dict[str, list[PoolStatistics]]:
-        """Return the state of every connection pool by provider."""
-        return {
-            "apns": [pool.statistics() for pool in self._apns.pools()],
-            "fcm": [pool.statistics() for pool in self._fcm.pools()],
-        }
+    def statistics(self) -> dict[str, PoolStatistics]:
+        """Return the state of all connections by provider."""
+        return {"apns": self._apns.statistics(), "fcm": self._fcm.statistics()}
 
     async def aclose(self) -> None:
         """Close all connections."""

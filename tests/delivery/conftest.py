@@ -16,6 +16,7 @@ from gateway.delivery.registry import Registry
 from gateway.model.app import ApnsCredentials, ApnsEnvironment, FcmCredentials
 from gateway.model.workspace import Workspace
 from gateway.providers.apns import ApnsHosts, ApnsProvider
+from gateway.providers.egress import Egress
 from gateway.providers.fcm import FcmHosts, FcmProvider
 from gateway.providers.key_files import KeyFile, read_apns_key, read_fcm_service_account
 from gateway.providers.providers import Providers
@@ -104,12 +105,23 @@ def service_account(identity: Path) -> FcmCredentials:
 
 
 @pytest.fixture
-async def providers(identity: Path, clock: ManualClock) -> AsyncIterator[Providers]:
-    ca_file = str(identity / "ca.pem")
-    providers = Providers(
-        ApnsProvider(ApnsHosts(NOWHERE, NOWHERE, ca_file), clock, 10.0),
-        FcmProvider(FcmHosts(NOWHERE, "", ca_file), clock, 10.0),
-    )
+def egress(identity: Path) -> Egress:
+    return Egress(str(identity / "ca.pem"))
+
+
+@pytest.fixture
+def apns(egress: Egress, clock: ManualClock) -> ApnsProvider:
+    return ApnsProvider(ApnsHosts(NOWHERE, NOWHERE), egress, clock, 10.0)
+
+
+@pytest.fixture
+def fcm(egress: Egress, clock: ManualClock) -> FcmProvider:
+    return FcmProvider(FcmHosts(NOWHERE), egress, clock, 10.0)
+
+
+@pytest.fixture
+async def providers(apns: ApnsProvider, fcm: FcmProvider) -> AsyncIterator[Providers]:
+    providers = Providers(apns, fcm)
     yield providers
     await providers.aclose()
 

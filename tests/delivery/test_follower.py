@@ -15,8 +15,9 @@ from gateway.delivery.guard import Proofs
 from gateway.delivery.registry import Registry
 from gateway.model.app import ApnsCredentials, ApnsEnvironment, FcmCredentials
 from gateway.model.errors import StoreError
+from gateway.providers.apns import ApnsProvider
 from gateway.providers.credentials import with_environment
-from gateway.providers.providers import Providers
+from gateway.providers.fcm import FcmProvider
 from gateway.store.sqlite import SqliteStore
 from tests.clock import ManualClock
 from tests.delivery.conftest import Execute, OpenStore, Watched, workspace
@@ -207,7 +208,8 @@ async def test_of_many_missing_the_oldest_are_forgotten(follower: Follower, watc
 async def test_an_unusable_key_is_named_and_stops_nobody_else(
     follower: Follower,
     registry: Registry,
-    providers: Providers,
+    apns: ApnsProvider,
+    fcm: FcmProvider,
     apns_key: ApnsCredentials,
     service_account: FcmCredentials,
     rsa_key: str,
@@ -220,11 +222,11 @@ async def test_an_unusable_key_is_named_and_stops_nobody_else(
     assert follower.broken == {"Bad"}
     assert follower.snapshot is not None
     assert follower.snapshot.by_name("Example")
-    assert {name: len(pools) for name, pools in providers.statistics().items()} == {"apns": 1, "fcm": 2}
+    assert (len(list(apns.pools())), len(list(fcm.pools()))) == (1, 2)
     await registry.replace_credentials("Bad", with_environment(apns_key, ApnsEnvironment.SANDBOX), None)
     await follower.check()
     assert follower.broken == frozenset()
-    assert len(providers.statistics()["apns"]) == 2
+    assert len(list(apns.pools())) == 2
 
 
 async def test_a_damaged_key_stops_nobody_else(
@@ -237,17 +239,18 @@ async def test_a_damaged_key_stops_nobody_else(
 
 
 async def test_keys_of_both_environments_are_ready_before_the_first_push(
-    follower: Follower, registry: Registry, providers: Providers, apns_key: ApnsCredentials
+    follower: Follower, registry: Registry, apns: ApnsProvider, apns_key: ApnsCredentials
 ) -> None:
     await registry.add_app("Chat", with_environment(apns_key, ApnsEnvironment.AUTO), None)
     await follower.check()
-    assert len(providers.statistics()["apns"]) == 2
+    assert len(list(apns.pools())) == 2
 
 
 async def test_what_an_app_no_longer_has_is_let_go(
     follower: Follower,
     registry: Registry,
-    providers: Providers,
+    apns: ApnsProvider,
+    fcm: FcmProvider,
     apns_key: ApnsCredentials,
     service_account: FcmCredentials,
 ) -> None:
@@ -255,7 +258,7 @@ async def test_what_an_app_no_longer_has_is_let_go(
     await follower.check()
     await registry.remove_app("Chat")
     await follower.check()
-    assert providers.statistics() == {"apns": [], "fcm": []}
+    assert [*apns.pools(), *fcm.pools()] == []
 
 
 async def test_proofs_of_other_gateways_are_learned_with_the_next_change(

@@ -1,6 +1,7 @@
 """A scripted server, and pools that speak to it."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
@@ -32,7 +33,7 @@ def server_context(certificate: trustme.LeafCert, protocols: list[str]) -> ssl.S
 
 @pytest.fixture(scope="session")
 def server_tls(authority: trustme.CA) -> ssl.SSLContext:
-    return server_context(authority.issue_cert("127.0.0.1", "localhost"), ["h2"])
+    return server_context(authority.issue_cert("127.0.0.1", "::1", "localhost"), ["h2"])
 
 
 @pytest.fixture(scope="session")
@@ -54,15 +55,27 @@ async def make_pool(server: Server, client_tls: ssl.SSLContext, clock: ManualClo
     """Make pools that are closed after the test, before their server."""
     made: list[Pool] = []
 
-    def make(limits: Limits | None = None, port: int | None = None, kind: type[Pool] = Pool) -> Pool:
-        origin = Origin("127.0.0.1", server.port if port is None else port)
-        pool = kind(origin, client_tls, clock=clock, limits=limits or Limits())
+    def make(
+        limits: Limits | None = None,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        kind: type[Pool] = Pool,
+        **more: Any,
+    ) -> Pool:
+        origin = Origin(host, server.port if port is None else port)
+        pool = kind(origin, client_tls, clock=clock, limits=limits or Limits(), **more)
         made.append(pool)
         return pool
 
     yield make
     for pool in made:
         await pool.aclose()
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
 
 
 @pytest.fixture

@@ -208,11 +208,9 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def scripted(tls: ssl.SSLContext, port: int = 0) -> AsyncIterator[Server]:
+async def scripted(tls: ssl.SSLContext, port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[Server]:
     server = Server()
-    listening = await asyncio.start_server(
-        server.connected, "127.0.0.1", port, ssl=tls, limit=2**20, ssl_shutdown_timeout=0.5
-    )
+    listening = await asyncio.start_server(server.connected, host, port, ssl=tls, limit=2**20, ssl_shutdown_timeout=0.5)
     server.port = listening.sockets[0].getsockname()[1]
     try:
         yield server

@@ -1,7 +1,6 @@
 """How many connections there are, who gets which, and what happens when none can be made."""
 
 import asyncio
-import socket
 from itertools import pairwise
 
 import pytest
@@ -10,12 +9,6 @@ from gateway.http2 import Limits, NotSent, Origin, Pool, Unanswered
 from tests.clock import ManualClock
 from tests.http2.conftest import MakePool, Send, a_request, replaced, served, until
 from tests.http2.scripted import GOAWAY, INITIAL_WINDOW, MAX_STREAMS, Server, settings
-
-
-@pytest.fixture
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 async def test_nothing_is_opened_before_it_is_needed(server: Server, pool: Pool) -> None:

@@ -6,6 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.model.notification import Platform
 from gateway.model.outcome import Delivered, Outcome, Rejected, TokenDead
 from gateway.model.reason import Reason
+from gateway.model.traffic import PoolStatistics
 from gateway.observability.metrics import Metrics
 from tests.clock import ManualClock
 
@@ -36,7 +37,8 @@ async def test_the_names_and_labels_are_those_documented(metrics: Metrics) -> No
     metrics.push(Platform.APN, "Chat", Delivered(), 0.1)
     with metrics.provider_request("apns"):
         pass
-    metrics.watch(lambda: {"apns": {"open": 1}}, lambda: [("Chat", "apns_certificate", 1.0)])
+    traffic = {"apns": PoolStatistics(goaways={"Shutdown": 1}, rtt=0.1)}
+    metrics.watch(lambda: traffic, lambda: [("Chat", "apns_certificate", 1.0)])
     found = {(name, tuple(label for label, _ in labels)) for name, labels in (await scraped(metrics))}
     assert {(name, labels) for name, labels in found if not name.endswith(("_created", "_sum", "_count"))} >= {
         ("push_requests_total", ("app", "outcome", "platform", "reason")),
@@ -44,6 +46,12 @@ async def test_the_names_and_labels_are_those_documented(metrics: Metrics) -> No
         ("push_provider_request_seconds_bucket", ("le", "provider")),
         ("push_inflight", ("provider",)),
         ("push_connections", ("provider", "state")),
+        ("push_http2_streams", ("provider",)),
+        ("push_http2_waiting", ("provider",)),
+        ("push_http2_rtt_seconds", ("provider",)),
+        ("push_http2_requests_total", ("provider",)),
+        ("push_http2_retries_total", ("provider",)),
+        ("push_http2_goaways_total", ("provider", "reason")),
         ("push_credential_expiry_timestamp_seconds", ("app", "kind")),
         ("push_gateway_build_info", ("python", "version")),
         ("process_cpu_seconds_total", ()),
@@ -96,18 +104,33 @@ async def test_an_attempt_that_fails_is_no_longer_in_flight_and_timed(metrics: M
 
 
 async def test_connections_and_expiries_are_read_at_every_scrape(metrics: Metrics) -> None:
-    connections = {"apns": {"open": 2, "idle": 1}, "fcm": {"open": 0}}
+    traffic = {"apns": PoolStatistics(open=3, idle=1, connecting=1), "fcm": PoolStatistics()}
     expiries = [("Chat", "apns_certificate", 1_900_000_000.0)]
-    metrics.watch(lambda: connections, lambda: expiries)
-    assert await value(metrics, "push_connections", provider="apns", state="open") == 2
+    metrics.watch(lambda: traffic, lambda: expiries)
+    assert await value(metrics, "push_connections", provider="apns", state="busy") == 2
     assert await value(metrics, "push_connections", provider="apns", state="idle") == 1
-    assert await value(metrics, "push_connections", provider="fcm", state="open") == 0
+    assert await value(metrics, "push_connections", provider="apns", state="connecting") == 1
+    assert await value(metrics, "push_connections", provider="fcm", state="idle") == 0
     name = "push_credential_expiry_timestamp_seconds"
     assert await value(metrics, name, app="Chat", kind="apns_certificate") == 1_900_000_000.0
-    connections["apns"]["open"] = 5
+    traffic["apns"] = PoolStatistics(open=5)
     expiries.clear()
-    assert await value(metrics, "push_connections", provider="apns", state="open") == 5
+    assert await value(metrics, "push_connections", provider="apns", state="busy") == 5
     assert await value(metrics, name, app="Chat", kind="apns_certificate") is None
+
+
+async def test_what_connections_do_is_told_by_provider(metrics: Metrics) -> None:
+    goaways = {"Shutdown": 2, "code_0": 1}
+    apple = PoolStatistics(in_flight=7, waiting=3, requests=100, retries=2, goaways=goaways, rtt=0.25)
+    metrics.watch(lambda: {"apns": apple, "fcm": PoolStatistics()}, lambda: [])
+    assert await value(metrics, "push_http2_streams", provider="apns") == 7
+    assert await value(metrics, "push_http2_waiting", provider="apns") == 3
+    assert await value(metrics, "push_http2_requests_total", provider="apns") == 100
+    assert await value(metrics, "push_http2_retries_total", provider="apns") == 2
+    assert await value(metrics, "push_http2_goaways_total", provider="apns", reason="Shutdown") == 2
+    assert await value(metrics, "push_http2_goaways_total", provider="apns", reason="code_0") == 1
+    assert await value(metrics, "push_http2_rtt_seconds", provider="apns") == 0.25
+    assert await value(metrics, "push_http2_rtt_seconds", provider="fcm") is None, "nothing was measured there yet"
 
 
 async def test_the_build_is_told(metrics: Metrics) -> None:

@@ -11,6 +11,7 @@ import pytest
 import trustme
 
 from gateway.providers.apns import ApnsHosts, ApnsProvider
+from gateway.providers.egress import Egress
 from gateway.providers.fcm import FcmHosts, FcmProvider
 from gateway.providers.simulator import Simulator
 from tests.anywhere import ANYWHERE
@@ -71,14 +72,14 @@ def nobody() -> str:
 
 @pytest.fixture
 async def apns(simulator: Simulator, clock: ManualClock) -> AsyncIterator[ApnsProvider]:
-    hosts = ApnsHosts(simulator.apns_url, simulator.apns_sandbox_url, str(simulator.data / "ca.pem"))
-    provider = ApnsProvider(hosts, clock, 10.0)
+    hosts = ApnsHosts(simulator.apns_url, simulator.apns_sandbox_url)
+    provider = ApnsProvider(hosts, Egress(str(simulator.data / "ca.pem")), clock, 10.0)
     yield provider
     await provider.aclose()
 
 
 @pytest.fixture
 async def fcm(simulator: Simulator, clock: ManualClock) -> AsyncIterator[FcmProvider]:
-    provider = FcmProvider(FcmHosts(simulator.fcm_url, ca_file=str(simulator.data / "ca.pem")), clock, 10.0)
+    provider = FcmProvider(FcmHosts(simulator.fcm_url), Egress(str(simulator.data / "ca.pem")), clock, 10.0)
     yield provider
     await provider.aclose()

@@ -19,6 +19,7 @@ from gateway.model.reason import Reason
 from gateway.model.verdict import Verdict, VerdictKind
 from gateway.providers.apns import ApnsHosts, ApnsProvider
 from gateway.providers.credentials import with_environment
+from gateway.providers.egress import Egress
 from gateway.providers.key_files import KeyFile, read_apns_certificate, read_apns_key
 from gateway.providers.provider_token import REFRESH_AFTER
 from gateway.providers.simulator import Rule, Simulator
@@ -194,7 +195,8 @@ async def test_one_token_serves_both_hosts_and_every_app_of_a_team_and_key(
     other_app = msgspec.structs.replace(key, topics=("com.example.chat",), fingerprint="another app")
     other_team = msgspec.structs.replace(key, team_id="OTHERTEAM1", fingerprint="another team")
     apps = [key, with_environment(key, SANDBOX), other_app, with_environment(other_app, SANDBOX)]
-    async with aclosing(ApnsProvider(ApnsHosts(endpoint.url, endpoint.url, ca_file), clock, TIMEOUT)) as provider:
+    hosts = ApnsHosts(endpoint.url, endpoint.url)
+    async with aclosing(ApnsProvider(hosts, Egress(ca_file), clock, TIMEOUT)) as provider:
         for credentials in (*apps, other_team):
             await provider.send(iphone_push(), credentials, TIMEOUT)
         assert len(set(used[:4])) == 1
@@ -210,15 +212,15 @@ async def test_one_token_serves_both_hosts_and_every_app_of_a_team_and_key(
 async def test_a_host_that_is_down_is_for_later(
     nobody: str, ca_file: str, key: ApnsCredentials, clock: ManualClock
 ) -> None:
-    async with aclosing(ApnsProvider(ApnsHosts(nobody, nobody, ca_file), clock, TIMEOUT)) as provider:
+    async with aclosing(ApnsProvider(ApnsHosts(nobody, nobody), Egress(ca_file), clock, TIMEOUT)) as provider:
         assert await provider.send(iphone_push(), key, TIMEOUT) == later(Reason.APNS_UNREACHABLE, "connect_failed")
 
 
 async def test_a_host_whose_certificate_nobody_vouches_for_is_for_later(
     endpoint: Endpoint, simulator: Simulator, key: ApnsCredentials, clock: ManualClock
 ) -> None:
-    hosts = ApnsHosts(endpoint.url, endpoint.url, str(simulator.data / "ca.pem"))
-    async with aclosing(ApnsProvider(hosts, clock, TIMEOUT)) as provider:
+    hosts, egress = ApnsHosts(endpoint.url, endpoint.url), Egress(str(simulator.data / "ca.pem"))
+    async with aclosing(ApnsProvider(hosts, egress, clock, TIMEOUT)) as provider:
         assert await provider.send(iphone_push(), key, TIMEOUT) == later(Reason.APNS_UNREACHABLE, "tls_failed")
     assert endpoint.requests == []
 

@@ -16,6 +16,7 @@ from gateway.model.errors import CredentialsError
 from gateway.model.notification import Kind
 from gateway.model.reason import Reason
 from gateway.model.verdict import Verdict, VerdictKind
+from gateway.providers.egress import Egress
 from gateway.providers.fcm import FcmHosts, FcmProvider
 from gateway.providers.key_files import KeyFile, read_fcm_service_account
 from gateway.providers.oauth import RENEWAL_PAUSE
@@ -129,8 +130,8 @@ async def scripted_google(
         return Reply(200, json.dumps({"access_token": f"bearer-{len(asked)}", "expires_in": 3600}).encode())
 
     endpoint.reply = reply
-    hosts = FcmHosts(endpoint.url, f"{endpoint.url}/token", ca_file)
-    async with aclosing(FcmProvider(hosts, clock, TIMEOUT)) as provider:
+    hosts = FcmHosts(endpoint.url, f"{endpoint.url}/token")
+    async with aclosing(FcmProvider(hosts, Egress(ca_file), clock, TIMEOUT)) as provider:
         yield provider, asked
 
 
@@ -185,16 +186,16 @@ async def test_another_project_is_the_credentials_fault_never_the_tokens(
 async def test_a_host_that_is_down_is_for_later(
     simulator: Simulator, known: FcmCredentials, nobody: str, clock: ManualClock
 ) -> None:
-    hosts = FcmHosts(nobody, ca_file=str(simulator.data / "ca.pem"))
-    async with aclosing(FcmProvider(hosts, clock, TIMEOUT)) as provider:
+    hosts = FcmHosts(nobody)
+    async with aclosing(FcmProvider(hosts, Egress(str(simulator.data / "ca.pem")), clock, TIMEOUT)) as provider:
         assert await provider.send(android_push(), known, TIMEOUT) == later(Reason.FCM_UNREACHABLE, "connect_failed")
 
 
 async def test_a_token_endpoint_that_is_down_is_for_later(
     simulator: Simulator, known: FcmCredentials, nobody: str, clock: ManualClock
 ) -> None:
-    hosts = FcmHosts(simulator.fcm_url, nobody, str(simulator.data / "ca.pem"))
-    async with aclosing(FcmProvider(hosts, clock, TIMEOUT)) as provider:
+    hosts = FcmHosts(simulator.fcm_url, nobody)
+    async with aclosing(FcmProvider(hosts, Egress(str(simulator.data / "ca.pem")), clock, TIMEOUT)) as provider:
         assert await provider.send(android_push(), known, TIMEOUT) == later(
             Reason.FCM_OAUTH_UNAVAILABLE, "connect_failed"
         )
@@ -229,8 +230,8 @@ async def test_pushes_that_wait_for_a_bearer_when_their_credentials_are_replaced
     endpoint: Endpoint, ca_file: str, known: FcmCredentials, clock: ManualClock
 ) -> None:
     endpoint.gate.clear()
-    hosts = FcmHosts(endpoint.url, f"{endpoint.url}/token", ca_file)
-    async with aclosing(FcmProvider(hosts, clock, TIMEOUT)) as provider:
+    hosts = FcmHosts(endpoint.url, f"{endpoint.url}/token")
+    async with aclosing(FcmProvider(hosts, Egress(ca_file), clock, TIMEOUT)) as provider:
         sending = asyncio.create_task(provider.send(android_push(), known, TIMEOUT))
         await endpoint.arrived()
         provider.retain(())

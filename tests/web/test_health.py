@@ -21,6 +21,7 @@ from gateway.model.app import ApnsCredentials, App
 from gateway.model.clock import SystemClock
 from gateway.observability.metrics import Metrics
 from gateway.providers.apns import ApnsHosts, ApnsProvider
+from gateway.providers.egress import Egress
 from gateway.providers.fcm import FcmHosts, FcmProvider
 from gateway.providers.providers import Providers
 from gateway.store.crypto import Vault
@@ -45,8 +46,8 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 async def follower(store: SqliteStore, identity: Path, clock: ManualClock) -> AsyncIterator[Follower]:
     nowhere, ca_file = "https://127.0.0.1:9", str(identity / "ca.pem")
     providers = Providers(
-        ApnsProvider(ApnsHosts(nowhere, nowhere, ca_file), clock, 10.0),
-        FcmProvider(FcmHosts(nowhere, "", ca_file), clock, 10.0),
+        ApnsProvider(ApnsHosts(nowhere, nowhere), Egress(ca_file), clock, 10.0),
+        FcmProvider(FcmHosts(nowhere), Egress(ca_file), clock, 10.0),
     )
     yield Follower(store, providers, Proofs(store, clock), clock)
     await providers.aclose()

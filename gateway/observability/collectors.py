@@ -1,0 +1,85 @@
+"""Metrics that are read where they are known, anew at every scrape."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from gateway.model.traffic import PoolStatistics
+
+Traffic = Mapping[str, PoolStatistics]
+"""The connections to each provider."""
+Expiries = Iterable[tuple[str, str, float]]
+"""App, kind of credential, and when it expires (UNIX seconds)."""
+
+_GAUGES: tuple[tuple[str, str, Callable[[PoolStatistics], float | None]], ...] = (
+    ("push_http2_streams", "Requests under way on connections.", lambda pool: pool.in_flight),
+    ("push_http2_waiting", "Requests in line for a connection or a stream.", lambda pool: pool.waiting),
+    ("push_http2_rtt_seconds", "Shortest round trip last measured by PING or SETTINGS.", lambda pool: pool.rtt),
+)
+_COUNTERS: tuple[tuple[str, str, Callable[[PoolStatistics], int]], ...] = (
+    ("push_http2_requests", "Requests to the provider, also those that never left.", lambda pool: pool.requests),
+    ("push_http2_retries", "Requests that came back untouched and were sent again.", lambda pool: pool.retries),
+)
+
+
+class TrafficCollector(Collector):
+    """The state of the HTTP/2 connections."""
+
+    def __init__(self, traffic: Callable[[], Traffic]) -> None:
+        self._traffic = traffic
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask, and tell it in Prometheus' terms."""
+        traffic = self._traffic()
+        yield _states(traffic)
+        for name, help_text, read in _GAUGES:
+            gauge = GaugeMetricFamily(name, help_text, labels=("provider",))
+            for provider, pool in traffic.items():
+                value = read(pool)
+                if value is not None:
+                    gauge.add_metric((provider,), value)
+            yield gauge
+        for name, help_text, count in _COUNTERS:
+            counter = CounterMetricFamily(name, help_text, labels=("provider",))
+            for provider, pool in traffic.items():
+                counter.add_metric((provider,), count(pool))
+            yield counter
+        yield _goaways(traffic)
+
+
+def _states(traffic: Traffic) -> Metric:
+    states = GaugeMetricFamily("push_connections", "HTTP/2 connections to the providers.", labels=("provider", "state"))
+    for provider, pool in traffic.items():
+        states.add_metric((provider, "busy"), pool.open - pool.idle)
+        states.add_metric((provider, "connecting"), pool.connecting)
+        states.add_metric((provider, "idle"), pool.idle)
+    return states
+
+
+def _goaways(traffic: Traffic) -> Metric:
+    goaways = CounterMetricFamily(
+        "push_http2_goaways", "Goodbyes of the provider's servers.", labels=("provider", "reason")
+    )
+    for provider, pool in traffic.items():
+        for reason, times in pool.goaways.items():
+            goaways.add_metric((provider, reason), times)
+    return goaways
+
+
+class ExpiryCollector(Collector):
+    """When credentials expire."""
+
+    def __init__(self, expiries: Callable[[], Expiries]) -> None:
+        self._expiries = expiries
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask, and tell it in Prometheus' terms."""
+        expiry = GaugeMetricFamily(
+            "push_credential_expiry_timestamp_seconds",
+            "When a credential expires; absent for those that do not.",
+            labels=("app", "kind"),
+        )
+        for app, kind, at in self._expiries():
+            expiry.add_metric((app, kind), at)
+        yield expiry
