@@ -120,7 +120,7 @@ def _egress(settings: ProvidersSettings) -> Egress:
     try:
         proxy = Proxy.parse(settings.proxy.reveal()) if settings.proxy else None
     except ValueError as error:
-        raise SettingsError(f"providers.proxy: {error}") from None
+        raise SettingsError(f"providers.proxy (else HTTPS_PROXY): {error}") from None
     egress = Egress(settings.ca_file, proxy, settings.no_proxy)
     try:
         egress.tls()

@@ -32,6 +32,8 @@ CHANGED: dict[str, dict[str, object]] = {
         "fcm_url": "https://fcm.example.com",
         "fcm_token_url": "https://token.example.com/token",
         "ca_file": "ca.pem",
+        "proxy": "http://user:hush-hush@proxy.example.com:3128",
+        "no_proxy": ("example.org", "10.0.0.0/8"),
         "timeout": 15.0,
     },
     "logging": {"level": "debug", "format": "console"},
@@ -255,6 +257,7 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
     settings = load_settings(write(tmp_path, as_file(CHANGED)), {})
     for shown in (repr(settings), str(settings), f"{settings.encryption}"):
         assert "first-key" not in shown
+        assert "hush-hush" not in shown
         assert "keys=(***, ***), lookup_key=***" in shown
 
 
@@ -275,6 +278,35 @@ def test_no_mistake_makes_a_message_quote_a_secret(tmp_path: Path, text: str) ->
     message = refusal(write(tmp_path, text))
     assert "hush-hush" not in message
     assert "\n" not in message
+
+
+THIS_MACHINE = ("localhost", "127.0.0.0/8", "::1")
+
+
+@pytest.mark.parametrize(
+    ("environ", "proxy", "no_proxy"),
+    [
+        ({}, "", ()),
+        ({"HTTPS_PROXY": "http://p:1"}, "http://p:1", THIS_MACHINE),
+        ({"https_proxy": "http://p:1", "HTTPS_PROXY": "http://q:1"}, "http://p:1", THIS_MACHINE),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": ".a.org, 10.0.0.0/8"}, "http://p:1", (".a.org", "10.0.0.0/8")),
+        ({"HTTPS_PROXY": "http://p:1", "no_proxy": "*", "NO_PROXY": "b"}, "http://p:1", ("*",)),
+        ({"HTTP_PROXY": "http://p:1", "NO_PROXY": "b"}, "", ()),
+        (
+            {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "b", "PUSH_GATEWAY_PROVIDERS__PROXY": "http://q:1"},
+            "http://q:1",
+            (),
+        ),
+        ({"HTTPS_PROXY": "http://p:1", "PUSH_GATEWAY_PROVIDERS__NO_PROXY": "c"}, "http://p:1", ("c", *THIS_MACHINE)),
+    ],
+)
+def test_the_proxy_of_the_machine_is_taken_unless_ours_is_set(
+    environ: dict[str, str], proxy: str, no_proxy: tuple[str, ...]
+) -> None:
+    providers = load_settings(None, environ).providers
+    assert providers.proxy.reveal() == proxy
+    assert providers.no_proxy[: len(no_proxy)] == no_proxy
+    assert set(providers.no_proxy) <= {*no_proxy, *THIS_MACHINE}
 
 
 def test_the_example_is_the_defaults() -> None:

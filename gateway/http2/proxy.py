@@ -25,14 +25,14 @@ class Proxy(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, url: str) -> "Proxy":
-        """Read `http://[user:password@]host[:port]`, percent-encoded where needed.
+        """Read `[http://][user:password@]host[:port]`, percent-encoded where needed.
 
         Raises:
             ValueError: it is no such URL; the message does not repeat it, as it may hold a password.
         """
         wanted = ValueError("Expected a URL such as http://user:password@proxy.example.com:3128")
         try:
-            parts = urlsplit(url)
+            parts = urlsplit(url if "://" in url else f"http://{url}")
             host, port = parts.hostname, parts.port or 80
         except ValueError:
             raise wanted from None

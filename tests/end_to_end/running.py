@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from gateway.delivery.registry import Issued, Registry
 from gateway.model.address import HostPort
 from gateway.model.app import ApnsCredentials, ApnsEnvironment, FcmCredentials
 from gateway.model.clock import Clock, SystemClock
-from gateway.providers.key_files import KeyFile, read_apns_key, read_fcm_service_account
+from gateway.providers.key_files import KeyFile, read_apns_certificate, read_apns_key, read_fcm_service_account
 from gateway.providers.simulator import Simulator
 
 TOPIC = "chat.rocket.ios"
@@ -100,6 +101,12 @@ def credentials(simulator: Simulator, *, environment: str = "production") -> tup
     files = {name: KeyFile(name, (simulator.data / name).read_bytes()) for name in _KEY_FILES}
     apns = read_apns_key(files[_KEY_FILES[0]], "SIMKEY0001", "SIMTEAM001", (TOPIC,), ApnsEnvironment(environment))
     return apns, read_fcm_service_account(files[_KEY_FILES[1]])
+
+
+def certificate(simulator: Simulator) -> ApnsCredentials:
+    """Read the simulator's APNs certificate; blocking."""
+    file = KeyFile("certificate", (simulator.data / "apns-certificate.pem").read_bytes())
+    return read_apns_certificate(file, (), ApnsEnvironment.PRODUCTION, time.time())
 
 
 _KEY_FILES = ("AuthKey_SIMKEY0001.p8", "service-account.json")

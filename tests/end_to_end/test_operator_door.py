@@ -2,18 +2,15 @@
 
 import asyncio
 import re
-import time
 from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
 
 from gateway.app import open_doors, open_gateway
-from gateway.model.app import ApnsEnvironment
 from gateway.model.clock import SystemClock
-from gateway.providers.key_files import KeyFile, read_apns_certificate
 from gateway.providers.simulator import Rule, Simulator
-from tests.end_to_end.running import ANDROID, IPHONE, Running, message, settings_of, start_gateway
+from tests.end_to_end.running import ANDROID, IPHONE, Running, certificate, message, settings_of, start_gateway
 
 
 @pytest.mark.parametrize("door", ["url", "operator_url"])
@@ -86,10 +83,7 @@ async def test_the_public_door_shows_nothing_but_what_it_is(gateway: Running) ->
 
 
 async def test_a_certificates_end_is_a_metric(gateway: Running) -> None:
-    file = gateway.simulator.data / "apns-certificate.pem"
-    content = KeyFile("certificate", await asyncio.to_thread(file.read_bytes))
-    certificate = await asyncio.to_thread(read_apns_certificate, content, (), ApnsEnvironment.PRODUCTION, time.time())
-    await gateway.registry.replace_credentials("app", certificate, None)
+    await gateway.registry.replace_credentials("app", await asyncio.to_thread(certificate, gateway.simulator), None)
     await gateway.gateway.follower.check()
     assert (await gateway.push("apn", message(IPHONE))).status == 200
     assert "authorization" not in gateway.simulator.received[0].headers

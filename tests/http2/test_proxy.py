@@ -131,6 +131,8 @@ async def test_closing_while_the_proxy_thinks(proxy: ConnectProxy, by: Pool, sen
         ("http://proxy.example.com/", Proxy("proxy.example.com", 80)),
         ("http://[2001:db8::1]:8080", Proxy("2001:db8::1", 8080)),
         ("http://us%65r:p%40ss%3Aword@proxy:1", Proxy("proxy", 1, Secret("user:p@ss:word"))),
+        ("proxy.example.com:3128", Proxy("proxy.example.com", 3128)),
+        ("user:pass@proxy", Proxy("proxy", 80, Secret("user:pass"))),
         ("http://user@proxy:1", Proxy("proxy", 1, Secret("user:"))),
     ],
 )
@@ -140,7 +142,7 @@ def test_proxies_are_read_from_urls(url: str, proxy: Proxy) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["https://user:hush@proxy", "socks5://hush@proxy", "proxy:3128", "http://", "http://hush@proxy/x", "http://h:x"],
+    ["https://user:hush@proxy", "socks5://hush@proxy", "http://", "http://hush@proxy/x", "http://h:x"],
 )
 def test_what_is_no_proxy_is_refused_without_being_repeated(url: str) -> None:
     with pytest.raises(ValueError, match="http://user:password@proxy") as caught:
