@@ -1,30 +1,29 @@
 """The header blocks of answers (HPACK, RFC 7541), read and remembered.
 
 We allow the peer no dynamic table. Up to the block in which it says that it has heard, blocks are read by `hpack`.
-From then on equal octets mean the same, and a block or a Huffman-coded text is decoded once. A block that is new is
-read here, for Apple gives each answer an id of its own and `hpack` takes its time.
+From then on equal octets mean the same, and a block is decoded once. A block that is new is read here, for Apple gives
+each answer an id of its own and `hpack` takes its time.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from hpack import Decoder
 from hpack.exceptions import HPACKError
-from hpack.huffman_table import decode_huffman
 from hpack.table import HeaderTable
 
 from gateway.http2.errors import ProtocolError
 from gateway.http2.frames import COMPRESSION_ERROR
+from gateway.http2.huffman import HuffmanReader
 
 REMEMBERED = 512
-"""How many blocks, and how many texts, are kept."""
+"""How many blocks are kept."""
 _WORTH_REMEMBERING = 1024
 """Octets; what is larger hardly comes twice, and would let a peer fill our memory."""
 _STATIC = tuple((name.decode(), value.decode()) for name, value in HeaderTable.STATIC_TABLE)
 _OF_A_CONNECTION = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"})
 
 Field = tuple[str, str]
-Value = TypeVar("Value")
 
 
 class Head(NamedTuple):
@@ -43,7 +42,7 @@ class BlockReader:
         self._decoder = Decoder()
         self._is_tableless = False
         self._heads: dict[bytes, Head] = {}
-        self._texts: dict[bytes, str] = {}
+        self._huffman = HuffmanReader()
 
     def read(self, block: bytes) -> Head:
         """Return what a block says; of repeated headers the last.
@@ -56,8 +55,15 @@ class BlockReader:
         head = self._heads.get(block)
         if head is None:
             head = _head(self._fields(block))
-            _remember(self._heads, block, head)
+            self._remember(block, head)
         return head
+
+    def _remember(self, block: bytes, head: Head) -> None:
+        if len(block) > _WORTH_REMEMBERING:
+            return
+        if len(self._heads) >= REMEMBERED:
+            self._heads.clear()
+        self._heads[block] = head
 
     def _decode(self, block: bytes) -> list[Field]:
         try:
@@ -78,7 +84,7 @@ class BlockReader:
                 else:
                     field, at = self._field(block, at)
                     fields.append(field)
-        except IndexError:
+        except (IndexError, ValueError):
             raise ProtocolError(COMPRESSION_ERROR, "a header block that is cut short, or refers to nothing") from None
         return fields
 
@@ -88,38 +94,17 @@ class BlockReader:
             index, at = _integer(block, at, 0x7F)
             return _static(index), at
         index, at = _integer(block, at, 0x3F if first & 0x40 else 0x0F)
-        if index:
-            name = _static(index)[0]
-        else:
-            name, at = self._string(block, at)
+        name, at = (_static(index)[0], at) if index else self._string(block, at)
         value, at = self._string(block, at)
         return (name, value), at
 
     def _string(self, block: bytes, at: int) -> tuple[str, int]:
-        is_huffman = block[at] & 0x80
-        size, at = _integer(block, at, 0x7F)
+        first = block[at]
+        size, at = (first & 0x7F, at + 1) if first & 0x7F != 0x7F else _integer(block, at, 0x7F)
         octets, end = block[at : at + size], at + size
         if end > len(block):
             raise IndexError
-        return self._huffman(octets) if is_huffman else octets.decode("latin-1"), end
-
-    def _huffman(self, octets: bytes) -> str:
-        text = self._texts.get(octets)
-        if text is None:
-            try:
-                text = decode_huffman(octets).decode("latin-1")
-            except HPACKError:
-                raise ProtocolError(COMPRESSION_ERROR, "a text that is no Huffman code") from None
-            _remember(self._texts, octets, text)
-        return text
-
-
-def _remember(kept: dict[bytes, Value], octets: bytes, value: Value) -> None:
-    if len(octets) > _WORTH_REMEMBERING:
-        return
-    if len(kept) >= REMEMBERED:
-        kept.clear()
-    kept[octets] = value
+        return self._huffman.read(octets) if first & 0x80 else octets.decode("latin-1"), end
 
 
 def _static(index: int) -> Field:
@@ -150,16 +135,16 @@ def _integer(block: bytes, at: int, mask: int) -> tuple[int, int]:
 
 def _head(fields: list[Field]) -> Head:
     headers = dict(fields)
-    return Head(_status(fields, headers), headers, headers.get("content-length"))
+    names = "".join([name for name, _ in fields])
+    is_allowed = names == names.lower() and _OF_A_CONNECTION.isdisjoint(headers)
+    return Head(_status(fields, names) if is_allowed else None, headers, headers.get("content-length"))
 
 
-def _status(fields: list[Field], headers: Mapping[str, str]) -> int | None:
-    if any(name != name.lower() or name in _OF_A_CONNECTION for name in headers):
-        return None
-    pseudo = [name for name, _ in fields if name.startswith(":")]
-    if not pseudo:
+def _status(fields: list[Field], names: str) -> int | None:
+    """Read the status, which must come first and alone: no other name has a colon (RFC 9113 section 8.2.1)."""
+    if ":" not in names:
         return 0
     name, status = fields[0]
-    is_first_and_only = pseudo == [":status"] and name == ":status"
-    is_proper = is_first_and_only and len(status) == 3 and status.isascii() and status.isdecimal() and status >= "100"
+    is_only = name == ":status" and names.count(":") == 1
+    is_proper = is_only and len(status) == 3 and status.isascii() and status.isdecimal() and status >= "100"
     return int(status) if is_proper else None
