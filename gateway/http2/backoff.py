@@ -45,7 +45,7 @@ class Backoff:
             self._failures = 1
 
     def succeeded(self) -> None:
-        """Hear that a connection serves: the next failure is the first again."""
+        """Hear of a connection that has served: the next failure is the first again."""
         self._failures = 0
 
     def stop(self) -> None:

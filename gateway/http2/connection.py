@@ -42,18 +42,12 @@ class Connection(asyncio.Protocol):
         self._max_streams = USUAL_STREAMS
         self._capacity = 0
         self._is_writable = True
-        self._has_proved = False
         self.is_worn_out = False
         """Whether it wants replacing: its stream numbers come to their end, or it is leaving."""
         self.is_leaving = False
         self.ended_by: str | None = None
         self.settled: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.closed: asyncio.Future[None] | None = None
-
-    @property
-    def answered(self) -> int:
-        """How many requests have had an answer here."""
-        return self._streams.answered
 
     @property
     def room(self) -> int:
@@ -121,9 +115,6 @@ class Connection(asyncio.Protocol):
     def _streams_ended(self) -> None:
         """Give the room to others; a connection that is leaving goes with its last stream."""
         self._streams.have_ended = False
-        if self.answered and not self._has_proved:
-            self._has_proved = True
-            self._owner.proved(self)
         if self.is_leaving and not self._streams.open:
             self.end("goaway")
         self._owner.has_room()

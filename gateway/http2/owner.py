@@ -24,10 +24,6 @@ class Owner(Protocol):
         """The peer said GOAWAY, with this reason; at the first the connection is not leaving yet."""
         ...
 
-    def proved(self, connection: "Connection") -> None:
-        """The connection has given its first answer."""
-        ...
-
     def ended(self, connection: "Connection") -> None:
         """The connection is no more."""
         ...

@@ -153,12 +153,7 @@ class Pool:
     def went_away(self, connection: Connection, reason: str) -> None:
         """Count a GOAWAY."""
         self._tally.went_away(reason)
-        if not connection.answered and not connection.is_leaving:
-            self._backoff.let_down("goaway")
-
-    def proved(self, connection: Connection) -> None:
-        """Hear that a connection serves."""
-        self._backoff.succeeded()
+        self._judge(connection, "goaway")
 
     def ended(self, connection: Connection) -> None:
         """Let go of a connection."""
@@ -168,9 +163,15 @@ class Pool:
         if connection not in self._connections:
             return
         self._connections.remove(connection)
-        if not connection.answered and not connection.is_leaving:
-            self._backoff.let_down(connection.ended_by or "connection_lost")
+        self._judge(connection, connection.ended_by or "connection_lost")
         self.has_room()
+
+    def _judge(self, connection: Connection, reason: str) -> None:
+        """Take a connection that is no more for what it was: one that has answered nothing is as bad as none."""
+        if connection.statistics().answered:
+            self._backoff.succeeded()
+        elif not connection.is_leaving:
+            self._backoff.let_down(reason)
 
     # Requests.
 
