@@ -138,6 +138,27 @@ async def test_failed_connects_are_further_and_further_apart(
     assert pauses[-1] >= 15
 
 
+async def fails_to_connect(server: Server, send: Send) -> None:
+    sending = send()
+    (await server.accepted(is_settled=False)).abort()
+    with pytest.raises(NotSent):
+        await sending
+
+
+async def test_after_a_connection_that_has_served_the_next_failure_is_the_first_again(
+    server: Server, pool: Pool, send: Send, clock: ManualClock
+) -> None:
+    for seconds in (1, 2, 4, 8):
+        await fails_to_connect(server, send)
+        await clock.advance(seconds)
+    peer = await replaced(server, send)
+    peer.abort()
+    await until(lambda: not pool.statistics().open)
+    await fails_to_connect(server, send)
+    await clock.advance(0.1)
+    await replaced(server, send)
+
+
 async def test_a_failed_connect_does_not_fail_those_who_have_another_connection(
     server: Server, make_pool: MakePool, send: Send, clock: ManualClock
 ) -> None:
