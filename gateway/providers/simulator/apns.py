@@ -1,5 +1,6 @@
 """Apple's push service: one door for each of its two hosts."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import msgspec
@@ -68,12 +69,11 @@ class ApnsDoor:
             status = rule.status or STATUS_OF.get(rule.reason or "", 400)
             reason = rule.reason or usual_reason(status)
         apns_id = _apns_id(request)
-        self._record(now, request, status, reason, apns_id)
-        if rule.delay_ms:
-            await self._clock.sleep(rule.delay_ms / 1000)
-        if impostor is None:
-            request.connection.allow_streams(STREAMS)
-        return _answer(status, reason, apns_id, rule, now)
+        if rule.lets_through:
+            self._record(now, request, status, reason, apns_id, rule)
+        limit = STREAMS if impostor is None else None
+        answer = _answer(status, reason, apns_id, rule, now)
+        return replace(answer, stream_limit=limit, delay=rule.delay, fault=rule.h2)
 
     def _certificate(self, connection: Sender) -> AppleCertificate | None:
         der = connection.peer_certificate
@@ -105,7 +105,7 @@ class ApnsDoor:
             return refused.reason
         return None
 
-    def _record(self, now: float, request: Request, status: int, reason: str | None, apns_id: str) -> None:
+    def _record(self, now: float, request: Request, status: int, reason: str | None, apns_id: str, rule: Rule) -> None:
         entry = Received(
             at=now,
             platform="apns",
@@ -115,6 +115,7 @@ class ApnsDoor:
             raw_payload=_payload(request.body),
             status=status,
             reason=reason,
+            h2=rule.h2 or msgspec.UNSET,
             apns_id=apns_id,
         )
         self._ledger.add(entry)

@@ -2,9 +2,33 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
+
+from gateway.model.clock import Clock
 
 Headers = tuple[tuple[str, str], ...]
+
+Fault = Literal[
+    "goaway",
+    "goaway_taken",
+    "rst",
+    "refuse",
+    "silent",
+    "dead",
+    "shrink",
+    "window0",
+    "reset",
+    "close",
+    "garbage",
+    "cut",
+    "early",
+    "html",
+]
+"""What goes wrong between a request and its answer; README.md tells of each."""
+NOT_PROCESSED: frozenset[Fault] = frozenset({"goaway", "refuse"})
+"""The client is told that its request was not processed, so it must not have been."""
+UNANSWERED: frozenset[Fault] = NOT_PROCESSED | {"rst", "silent", "dead", "reset", "close", "garbage"}
+"""The client never sees the answer."""
 
 
 class Sender(Protocol):
@@ -12,10 +36,6 @@ class Sender(Protocol):
 
     peer_certificate: bytes | None
     """The client's certificate (DER), when it has shown one that the door's authority signed."""
-
-    def allow_streams(self, limit: int) -> None:
-        """Let the client open `limit` streams at a time from now on."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +57,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a handler says."""
+    """What a handler says, and what becomes of it on the connection."""
 
     status: int
     headers: Headers = ()
     body: bytes = field(default=b"", repr=False)
+    delay: float = 0.0
+    """Seconds to hold it back."""
+    stream_limit: int | None = None
+    """How many streams the client may open at a time from this answer on; None: as many as before."""
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True)
@@ -52,3 +77,4 @@ class Service:
     body_limit: int
     first_stream_limit: Callable[[bytes | None], int]
     """Streams a new connection may open, given the client's certificate (DER) if it has shown one."""
+    clock: Clock

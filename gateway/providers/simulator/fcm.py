@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from dataclasses import replace
 
 import msgspec
 
@@ -50,9 +51,9 @@ class FcmDoor:
         route = _SEND.fullmatch(request.path)
         if route is None or request.method != "POST":
             return Answer(404, (_JSON,), error_body(FcmRefused("NOT_FOUND"), 404))
-        return await self._send(request, route["project"])
+        return self._send(request, route["project"])
 
-    async def _send(self, request: Request, project: str) -> Answer:
+    def _send(self, request: Request, project: str) -> Answer:
         """Judge and record a push when it arrives; a rule's delay holds back the answer only."""
         now = self._clock.now()
         body = read_object(request.body)
@@ -68,12 +69,13 @@ class FcmDoor:
             raw_payload=msgspec.Raw(msgspec.json.encode(body.get("message") if body else None)),
             status=status,
             reason=refused.reason if refused else None,
+            h2=rule.h2 or msgspec.UNSET,
             validate_only=dry,
         )
-        self._ledger.add(entry)
-        if rule.delay_ms:
-            await self._clock.sleep(rule.delay_ms / 1000)
-        return _refusal(refused, status, rule) if refused else self._success(dry)
+        if rule.lets_through:
+            self._ledger.add(entry)
+        answer = _refusal(refused, status, rule) if refused else self._success(dry)
+        return replace(answer, stream_limit=STREAMS, delay=rule.delay, fault=rule.h2)
 
     def _verdict(
         self, request: Request, project: str, body: dict[str, object] | None, rule: Rule

@@ -75,12 +75,11 @@ class Connection(asyncio.Protocol):
         self._h2.increment_flow_control_window(_CONNECTION_WINDOW)
         self._flush()
 
-    def allow_streams(self, limit: int) -> None:
+    def _allow_streams(self, limit: int) -> None:
         """Announce another limit of concurrent streams; nothing is said when it is the same."""
         if limit != self._stream_limit:
             self._stream_limit = limit
             self._h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: limit})
-            self._flush_soon()
 
     def data_received(self, data: bytes) -> None:
         """Take frames; a client that breaks the protocol gets GOAWAY."""
@@ -142,13 +141,19 @@ class Connection(asyncio.Protocol):
             answer = await self._service.handler(request)
         except Exception as error:  # a fault of the handler must not leave the client waiting
             structlog.get_logger().error("simulator.handler_failed", error=type(error).__name__)
-            self._streams.pop(stream_id)
-            self._h2.reset_stream(stream_id, ErrorCodes.INTERNAL_ERROR)
+            self._reset(stream_id, ErrorCodes.INTERNAL_ERROR)
         else:
-            self._answer(stream_id, answer)
+            await self._respond(stream_id, answer)
         self._flush_soon()
 
+    async def _respond(self, stream_id: int, answer: Answer) -> None:
+        if answer.delay:
+            await self._service.clock.sleep(answer.delay)
+        self._answer(stream_id, answer)
+
     def _answer(self, stream_id: int, answer: Answer) -> None:
+        if answer.stream_limit is not None:
+            self._allow_streams(answer.stream_limit)
         self._streams[stream_id].unsent = answer.body
         headers = [(":status", str(answer.status)), *answer.headers]
         self._h2.send_headers(stream_id, headers, end_stream=not answer.body)
@@ -201,6 +206,11 @@ class Connection(asyncio.Protocol):
         self._drop_all()
         self._registry.discard(self)
         self.closed.set_result(None)
+
+    def _reset(self, stream_id: int, code: ErrorCodes) -> None:
+        """End a stream without an answer."""
+        self._drop(stream_id)
+        self._h2.reset_stream(stream_id, code)
 
     def _drop_all(self) -> None:
         for stream_id in list(self._streams):

@@ -6,6 +6,7 @@ import ssl
 
 from gateway.providers.simulator.exchange import Service
 from gateway.providers.simulator.h2_connection import Connection
+from gateway.providers.simulator.h2_faults import FaultyConnection
 
 _GOODBYE_SECONDS = 1.0
 
@@ -29,7 +30,7 @@ class H2Server:
         )
 
     def _connect(self) -> Connection:
-        return Connection(self._service, self._connections)
+        return FaultyConnection(self._service, self._connections)
 
     async def stop(self) -> None:
         """Take no more connections, say GOAWAY on the open ones, and see them closed; again is harmless."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.providers.simulator.exchange import Fault
 from gateway.providers.simulator.rules import Environment, Platform
 
 _KEPT = 100_000
@@ -31,6 +32,8 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     reason: str | None = None
     """Apple's reason, or Google's error code (its status where it has none); None when the push was taken."""
+    h2: Fault | msgspec.UnsetType = msgspec.UNSET
+    """What a rule made go wrong with the answer: it may never have got to the client."""
     apns_id: str | msgspec.UnsetType = msgspec.UNSET
     validate_only: bool | msgspec.UnsetType = msgspec.UNSET
     """FCM only: checked, and delivered to nobody."""

@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from gateway.providers.simulator.exchange import NOT_PROCESSED, UNANSWERED, Fault
 from gateway.providers.simulator.json_body import decode_json, locate
 
 Platform = Literal["apns", "fcm"]
 Environment = Literal["production", "sandbox"]
+_WINDOW_SHUT_MS = 1000
 _FIELD_FIRST = re.compile(r"^(?P<field>[a-z_]+): (?P<what>.*)$", re.DOTALL)
 
 
@@ -36,8 +38,10 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """Apple's reason or Google's error code; None: the usual one of the status."""
     timestamp: Annotated[int, msgspec.Meta(ge=0)] | None = None
     """On Apple's 410, since when the token is dead (UNIX milliseconds); None: now."""
+    h2: Fault | None = None
+    """What goes wrong on the HTTP/2 connection; README.md tells of each fault."""
     delay_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] | None = None
-    """Milliseconds to wait before the answer."""
+    """Milliseconds to wait before the answer, or before what comes in its place."""
     retry_after: Annotated[int, msgspec.Meta(ge=0)] | None = None
     """Seconds to say in a Retry-After header."""
     times: Annotated[int, msgspec.Meta(ge=0)] | None = None
@@ -48,11 +52,30 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             raise ValueError("status: expected 200, or 400 to 599")
         if self.environment is not None and self.platform == "fcm":
             raise ValueError("environment: only APNs has two")
+        if self.h2 in UNANSWERED and self.status is not None:
+            raise ValueError(f"status: {self.h2} leaves no answer to have one")
+        if self.h2 in UNANSWERED and self.reason is not None:
+            raise ValueError(f"reason: {self.h2} leaves no answer to have one")
+        if self.h2 == "html" and self.status in (None, 200):
+            raise ValueError("status: html needs one from 400 to 599")
+        if self.h2 == "html" and self.reason is not None:
+            raise ValueError("reason: html has none")
 
     @property
     def refuses(self) -> bool:
         """Tell whether it orders a refusal; a reason alone does, with the status that goes with it."""
         return self.status != 200 and (self.status is not None or self.reason is not None)
+
+    @property
+    def lets_through(self) -> bool:
+        """Tell whether the service gets to see the push at all."""
+        return self.h2 not in NOT_PROCESSED
+
+    @property
+    def delay(self) -> float:
+        """Seconds that the answer is held back, or, with `window0`, that the window stays shut."""
+        usual = _WINDOW_SHUT_MS if self.h2 == "window0" else 0
+        return (usual if self.delay_ms is None else self.delay_ms) / 1000
 
 
 class BadRules(ValueError):

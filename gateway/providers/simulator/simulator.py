@@ -145,10 +145,10 @@ class Simulator:
 
     def _apns_service(self, environment: Environment, tokens: ProviderTokens) -> Service:
         door = apns.ApnsDoor(environment, tokens, self._rules, self._ledger, self._clock)
-        return Service(door.answer, apns.BODY_LIMIT, apns.first_stream_limit)
+        return Service(door.answer, apns.BODY_LIMIT, apns.first_stream_limit, self._clock)
 
     def _fcm_service(self, identity: Identity) -> Service:
         account = identity.service_account
         oauth = OAuth(account, self._clock)
         door = fcm.FcmDoor(oauth, account.project_id, self._rules, self._ledger, self._clock)
-        return Service(door.answer, fcm.BODY_LIMIT, fcm.first_stream_limit)
+        return Service(door.answer, fcm.BODY_LIMIT, fcm.first_stream_limit, self._clock)

@@ -8,22 +8,37 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from h2.config import H2Configuration
-from h2.connection import H2Connection
+from h2.connection import ConnectionInputs, ConnectionState, H2Connection, H2ConnectionStateMachine
 from h2.events import (
     ConnectionTerminated,
     DataReceived,
+    InformationalResponseReceived,
+    PingAckReceived,
     RemoteSettingsChanged,
     ResponseReceived,
     StreamEnded,
     StreamReset,
     WindowUpdated,
 )
+from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
+
+
+class Patient(H2ConnectionStateMachine):
+    """h2 takes GOAWAY for the end; the answers of the streams that it includes are still to come."""
+
+    _transitions = {  # noqa: RUF012 - as in h2
+        **H2ConnectionStateMachine._transitions,
+        (ConnectionState.CLIENT_OPEN, ConnectionInputs.RECV_GOAWAY): (None, ConnectionState.CLIENT_OPEN),
+    }
 
 
 @dataclass
 class Reply:
+    """What has come on a stream; done with status 0 where the stream or the connection ended without an answer."""
+
     status: int = 0
+    early: list[int] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     body: bytearray = field(default_factory=bytearray)
     reset: int | None = None
@@ -43,9 +58,16 @@ class H2Client:
         self.tls = tls
         self.acknowledge = acknowledge
         self.h2 = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
+        self.h2.state_machine = Patient()
         self.replies: dict[int, Reply] = {}
         self.stream_limits: list[int] = []
+        self.windows: list[int] = []
+        self.pongs = 0
+        self.octets = b""  # as they were read last
         self.goodbye: int | None = None
+        self.last_stream: int | None = None
+        self.debug: bytes | None = None
+        self.failure: Exception | None = None
         self.closed = asyncio.Event()
         self.settings_seen = asyncio.Event()
 
@@ -71,11 +93,19 @@ class H2Client:
         self.writer.write(self.h2.data_to_send())
 
     async def _read(self) -> None:
-        while data := await self.reader.read(65536):
-            for event in self.h2.receive_data(data):
-                self._take(event)
+        try:
+            while octets := await self.reader.read(65536):
+                self.octets = octets
+                for event in self.h2.receive_data(octets):
+                    self._take(event)
+                self.flush()
+        except (ProtocolError, OSError) as error:
+            self.failure = error
             self.flush()
+            self.writer.close()
         self.closed.set()
+        for reply in self.replies.values():
+            reply.done.set()
 
     def _take(self, event: object) -> None:
         match event:
@@ -83,6 +113,8 @@ class H2Client:
                 headers = dict(event.headers)
                 reply = self.replies[event.stream_id]
                 reply.status, reply.headers = int(headers.pop(":status")), headers
+            case InformationalResponseReceived():
+                self.replies[event.stream_id].early.append(int(dict(event.headers)[":status"]))
             case DataReceived():
                 self.replies[event.stream_id].body += event.data
                 if self.acknowledge:
@@ -96,12 +128,18 @@ class H2Client:
                 changed = event.changed_settings.get(SettingCodes.MAX_CONCURRENT_STREAMS)
                 if changed:
                     self.stream_limits.append(changed.new_value)
+                window = event.changed_settings.get(SettingCodes.INITIAL_WINDOW_SIZE)
+                if window:
+                    self.windows.append(window.new_value)
                 self.settings_seen.set()
+                self._send_bodies()
             case WindowUpdated():
-                for reply in self.replies.values():
-                    self._send_body(reply)
+                self._send_bodies()
+            case PingAckReceived():
+                self.pongs += 1
             case ConnectionTerminated():
-                self.goodbye = int(event.error_code)
+                self.goodbye, self.last_stream = int(event.error_code), event.last_stream_id
+                self.debug = event.additional_data
 
     def start(
         self,
@@ -119,10 +157,14 @@ class H2Client:
         self.flush()
         return reply
 
+    def _send_bodies(self) -> None:
+        for reply in self.replies.values():
+            self._send_body(reply)
+
     def _send_body(self, reply: Reply) -> None:
         while reply.unsent:
             room = min(self.h2.local_flow_control_window(reply.stream_id), self.h2.max_outbound_frame_size)
-            if not room:
+            if room <= 0:
                 return
             piece, reply.unsent = reply.unsent[:room], reply.unsent[room:]
             self.h2.send_data(reply.stream_id, piece, end_stream=reply.end and not reply.unsent)

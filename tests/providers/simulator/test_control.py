@@ -56,6 +56,18 @@ async def test_rules_are_put_used_up_and_shown(http, simulator, apns, push):
     assert (await push(apns)).status == 200
 
 
+async def test_faults_are_put_and_shown_and_so_is_whom_they_met(http, apns, push):
+    given = [{"h2": "early", "times": 2}, {"platform": "fcm", "h2": "dead"}]
+    answer = await http.put("/rules", json=given)
+    assert (answer.status, await answer.json()) == (200, given)
+    assert (await push(apns)).status == 200
+    assert await (await http.get("/rules")).json() == [given[0] | {"times": 1}, given[1]]
+    await http.put("/rules", json=[])
+    await push(apns)
+    met, unharmed = await (await http.get("/received")).json()
+    assert (met["h2"], "h2" in unharmed) == ("early", False)
+
+
 async def test_bad_rules_change_nothing(http, simulator):
     simulator.set_rules([Rule(status=500)])
     answer = await http.put("/rules", json=[{}, {"status": "x"}])

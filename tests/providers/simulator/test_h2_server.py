@@ -50,9 +50,10 @@ async def handler() -> Handler:
 
 
 @pytest.fixture
-async def server(data, handler) -> AsyncIterator[tuple[H2Server, str]]:
+async def server(data, handler, clock) -> AsyncIterator[tuple[H2Server, str]]:
     tls = await asyncio.to_thread(server_tls, str(data / "server.pem"))
-    running = H2Server(Service(handler, body_limit=100, first_stream_limit=lambda certificate: STREAMS), tls)
+    service = Service(handler, body_limit=100, first_stream_limit=lambda certificate: STREAMS, clock=clock)
+    running = H2Server(service, tls)
     doors = bind_doors(ANY_PORT)
     await running.start(doors.fcm)
     yield running, url_of(doors.fcm, "https")

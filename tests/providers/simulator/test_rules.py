@@ -53,6 +53,7 @@ def test_every_field_can_be_given():
         "status": 410,
         "reason": "ExpiredToken",
         "timestamp": 1,
+        "h2": "early",
         "delay_ms": 5,
         "retry_after": 3,
         "times": 1,
@@ -85,6 +86,10 @@ def test_null_is_as_good_as_absent():
         (b'[{"delay_ms": 1.5}]', 0, "delay_ms"),
         (b'[{"times": -1}]', 0, "times"),
         (b'[{"token": "x"}]', 0, "token"),
+        (b'[{"h2": "slow"}]', 0, "h2"),
+        (b'[{"h2": "html"}]', 0, "status"),
+        (b'[{"h2": "html", "status": 200}]', 0, "status"),
+        (b'[{"h2": "html", "status": 502, "reason": "X"}]', 0, "reason"),
     ],
 )
 def test_what_cannot_be_a_rule_is_named(body, item, field):
@@ -97,6 +102,32 @@ def test_what_cannot_be_a_rule_is_named(body, item, field):
 def test_a_contradiction_is_seen_in_python_too():
     with pytest.raises(ValueError, match=r"^environment: only APNs"):
         Rule(platform="fcm", environment="sandbox")
+
+
+@pytest.mark.parametrize("fault", ["goaway", "rst", "refuse", "silent", "dead", "reset", "close", "garbage"])
+@pytest.mark.parametrize(("field", "value"), [("status", 200), ("status", 503), ("reason", "Shutdown")])
+def test_where_no_answer_comes_it_has_no_status(fault, field, value):
+    with pytest.raises(ValueError, match=f"^{field}: {fault} leaves no answer"):
+        Rule(**{"h2": fault, field: value})
+
+
+@pytest.mark.parametrize("fault", ["goaway_taken", "shrink", "window0", "cut", "early"])
+def test_where_an_answer_comes_it_may_be_any(fault):
+    assert Rule(h2=fault, status=410, reason="Unregistered").refuses
+
+
+@pytest.mark.parametrize(
+    ("rule", "seconds"),
+    [
+        (Rule(), 0.0),
+        (Rule(delay_ms=1500), 1.5),
+        (Rule(h2="window0"), 1.0),
+        (Rule(h2="window0", delay_ms=0), 0.0),
+        (Rule(h2="window0", delay_ms=50), 0.05),
+    ],
+)
+def test_a_window_stays_shut_for_a_while(rule, seconds):
+    assert rule.delay == seconds
 
 
 @pytest.mark.parametrize(
