@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from gateway.model.clock import Clock, Timer
 
+SHORT = 1.0
+"""Seconds that requests wait for a peer that is there, and only sends its connections away."""
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 30.0
 """Seconds between failed connection attempts: Apple takes rapid reconnecting for an attack."""
 _DOUBLINGS = 20
@@ -22,6 +24,8 @@ class Backoff:
         self._failures = 0
         self.reason = "connect_failed"
         """Why the last attempt failed."""
+        self.is_worth_waiting = False
+        """Whether a request had better wait until the backoff is over."""
 
     @property
     def is_on(self) -> bool:
@@ -30,17 +34,22 @@ class Backoff:
 
     def failed(self, reason: str) -> None:
         """Hear that an attempt failed."""
+        self.is_worth_waiting = False
+        self._begin(reason)
+
+    def _begin(self, reason: str) -> float:
         longest = min(FIRST_BACKOFF * 2**self._failures, LONGEST_BACKOFF)
         self._failures = min(self._failures + 1, _DOUBLINGS)
         self.reason = reason
         self.stop()
-        seconds = longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        seconds: float = longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
         self._timer = self._clock.call_later(seconds, self._end)
+        return seconds
 
     def let_down(self, reason: str) -> None:
         """Hear of a connection that never answered anything: the second in a row is as bad as none."""
         if self._failures:
-            self.failed(reason)
+            self.is_worth_waiting = self._begin(reason) <= SHORT
         else:
             self._failures = 1
 

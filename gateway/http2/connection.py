@@ -18,8 +18,6 @@ from gateway.http2.values import Limits
 from gateway.model.clock import Clock
 from gateway.model.traffic import ConnectionStatistics
 
-USUAL_STREAMS = 100
-"""How many streams we open where the peer sets no limit."""
 _OURS = ((frames.HEADER_TABLE_SIZE, 0), (frames.ENABLE_PUSH, 0))
 
 
@@ -30,20 +28,15 @@ class Connection(asyncio.Protocol):
     """Where it goes, as far as we can see."""
 
     def __init__(self, owner: Owner, authority: str, clock: Clock, limits: Limits, last_stream: int) -> None:
-        """Wait for a transport; use stream numbers up to `last_stream` (section 5.1.1)."""
+        """Wait for a transport; use stream numbers up to `last_stream`."""
         self._owner = owner
         self._clock = clock
-        self._last_stream = last_stream
-        self._worn_out_at = last_stream - 2 * USUAL_STREAMS
         self._frames = FrameReader()
         self._out = Outgoing(authority)
-        self._streams = Streams(self, self._out, limits)
+        self._streams = Streams(self, self._out, limits, last_stream)
         self._health = Health(clock, limits, self)
-        self._max_streams = USUAL_STREAMS
         self._capacity = 0
         self._is_writable = True
-        self.is_worn_out = False
-        """Whether it wants replacing: its stream numbers come to their end, or it is leaving."""
         self.is_leaving = False
         self.ended_by: str | None = None
         self.settled: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -52,13 +45,23 @@ class Connection(asyncio.Protocol):
     @property
     def room(self) -> int:
         """How many more streams may be opened now; less than none where the peer has lowered its limit."""
-        return self._capacity - len(self._streams.open)
+        return 0 if self._out.is_shut else self._capacity - len(self._streams.open)
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether requests are under way."""
+        return bool(self._streams.open)
+
+    @property
+    def is_worn_out(self) -> bool:
+        """Tell whether it wants replacing: its stream numbers come to their end, or it is leaving."""
+        return self.is_leaving or self._streams.is_ending
 
     @property
     def wants_patience(self) -> bool:
         """Tell whether to wait and not open another: it rests, or is limited to 1, as Apple's are at first."""
         is_hopeful = not self.is_leaving and not self._health.is_in_doubt
-        return is_hopeful and (self._max_streams == 1 or self._health.is_resting)
+        return is_hopeful and (self._streams.limit == 1 or self._health.is_resting)
 
     def calls(self) -> list[Call]:
         """List the calls on open streams."""
@@ -69,7 +72,7 @@ class Connection(asyncio.Protocol):
         return ConnectionStatistics(
             address=self.address,
             in_flight=len(self._streams.open),
-            limit=self._max_streams,
+            limit=self._streams.limit,
             answered=self._streams.answered,
             is_leaving=self.is_leaving,
             rtt=self._health.rtt,
@@ -81,16 +84,18 @@ class Connection(asyncio.Protocol):
         Raises:
             NotSent: the request is not one that may be sent.
         """
+        if not self._streams.open:
+            self._health.busy(now)
         self._streams.start(call, now)
-        if self._streams.next > self._worn_out_at:
-            self._wear_out()
+        if self._streams.next > self._streams.last:
+            self._leave()
 
     def abandon(self, stream: Stream, is_overdue: bool) -> None:
         """Reset a stream nobody waits for any more; one that is overdue in silence puts the connection in doubt."""
         self._streams.reset(stream, frames.CANCEL)
         if is_overdue and self._health.heard_at <= stream.sent_at:
             self._health.doubt()
-        self._streams_ended()
+        self._make_use_of_room()
 
     def end(self, reason: str, code: int = frames.NO_ERROR) -> None:
         """Say goodbye and close. Whatever is still open may have arrived."""
@@ -112,29 +117,23 @@ class Connection(asyncio.Protocol):
             self._weigh()
         self._owner.not_sent(call, error)
 
-    def _streams_ended(self) -> None:
-        """Give the room to others; a connection that is leaving goes with its last stream."""
-        self._streams.have_ended = False
+    def _make_use_of_room(self) -> None:
+        """Give room to others; a connection that is leaving goes with its last stream."""
+        self._streams.is_roomier = False
         if self.is_leaving and not self._streams.open:
             self.end("goaway")
         self._owner.has_room()
 
-    def _wear_out(self) -> None:
-        """Want replacing, and take nothing more behind the last stream number."""
-        self.is_worn_out = True
-        if self._streams.next > self._last_stream:
-            self._leave()
-
     def _leave(self) -> None:
         """Take nothing new."""
-        self.is_leaving = self.is_worn_out = True
+        self.is_leaving = True
         self._weigh()
 
     def _weigh(self) -> None:
         """Work out anew how many streams may be open here; asked thousands of times a second, it is kept."""
         is_usable = self.settled.done() and not self.is_leaving and self.ended_by is None
         is_usable = is_usable and self._is_writable and self._health.is_fit
-        self._capacity = self._max_streams if is_usable else 0
+        self._capacity = self._streams.limit if is_usable else 0
 
     # asyncio.Protocol
 
@@ -155,8 +154,8 @@ class Connection(asyncio.Protocol):
                 self._receive(kind, flags, number, payload)
         except ProtocolError as error:
             self.end("protocol_error", error.code)
-        if self._streams.have_ended:
-            self._streams_ended()
+        if self._streams.is_roomier:
+            self._make_use_of_room()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Everything open may have arrived. TLS 1.3 refuses a client certificate only now."""
@@ -202,7 +201,7 @@ class Connection(asyncio.Protocol):
         self._out.write(frame(frames.SETTINGS, frames.ACK, 0))  # before what holds to them already (section 6.5.3)
         for name, value in settings:
             if name == frames.MAX_CONCURRENT_STREAMS:
-                self._max_streams = value
+                self._streams.limit = value
             self._out.set(name, value, self._streams.open.values())
         self._health.rested()
         if not self.settled.done():
@@ -222,7 +221,7 @@ class Connection(asyncio.Protocol):
         self._owner.went_away(self, goaway_reason(code, debug))
         self._leave()
         self._streams.give_back_above(last)
-        self._streams_ended()
+        self._make_use_of_room()
 
     # What its health asks for.
 

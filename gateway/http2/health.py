@@ -10,8 +10,17 @@ REFUSAL_PAUSE = 0.1
 """Seconds in which a connection gets nothing new after the peer refused a stream there."""
 
 
+PING_PAUSE = 10.0
+"""Seconds between two PINGs at the least: servers take many for an attack."""
+
+
 class Patient(Protocol):
     """The connection whose health it is."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether requests are under way there."""
+        ...
 
     def ping(self) -> None:
         """Ask the peer for a sign of life."""
@@ -35,7 +44,10 @@ class Health:
         self._patient = patient
         self._timer: Timer | None = None
         self._rest: Timer | None = None
+        self._watch_at = 0.0
         self._asked_at: float | None = clock.monotonic()
+        self._doubted_at = float("-inf")
+        self._busy_since = 0.0
         self.is_in_doubt = False
         self.heard_at = clock.monotonic()
         self.rtt: float | None = None
@@ -54,6 +66,12 @@ class Health:
         """Begin to watch; the first thing asked is our SETTINGS."""
         self._asked_at = self._clock.monotonic()
         self._watch_in(self._limits.idle_ping_after)
+
+    def busy(self, now: float) -> None:
+        """Hear that a request goes out where none was under way: silence tells something from now on."""
+        self._busy_since = now
+        if not self.is_in_doubt and self._watch_at > now + self._limits.busy_ping_after:
+            self._watch_in(self._limits.busy_ping_after)
 
     def stop(self) -> None:
         """Watch no more."""
@@ -88,7 +106,7 @@ class Health:
             self._asked_at = None
         if self.is_in_doubt:
             self.is_in_doubt = False
-            self._watch_in(self._limits.idle_ping_after)
+            self._watch()
             self._patient.recovered()
 
     def doubt(self) -> None:
@@ -96,7 +114,7 @@ class Health:
         if self.is_in_doubt:
             return
         self.is_in_doubt = True
-        self._asked_at = self._clock.monotonic()
+        self._asked_at = self._doubted_at = self._clock.monotonic()
         self._patient.ping()
         self._set_timer(self._limits.ping_timeout, self._judge)
 
@@ -114,10 +132,16 @@ class Health:
     def _set_timer(self, seconds: float, callback: Callable[[], None]) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._watch_at = self._clock.monotonic() + seconds
         self._timer = self._clock.call_later(seconds, callback)
 
     def _watch(self) -> None:
-        left = self.heard_at + self._limits.idle_ping_after - self._clock.monotonic()
+        """Ask when it has been quiet for long enough, else come back then."""
+        if self._patient.is_busy:
+            quiet_at = max(self.heard_at, self._busy_since) + self._limits.busy_ping_after
+        else:
+            quiet_at = self.heard_at + self._limits.idle_ping_after
+        left = max(quiet_at, self._doubted_at + PING_PAUSE) - self._clock.monotonic()
         if left > 0:
             self._watch_in(left)
         else:

@@ -27,6 +27,11 @@ class Outgoing:
         self._blocked: dict[int, Stream] = {}
         self._written: list[bytes] = []
 
+    @property
+    def is_shut(self) -> bool:
+        """Tell whether the peer's windows hold back a body, and would the next one too."""
+        return bool(self._blocked) and (self._window <= 0 or self.initial_window <= 0)
+
     def write(self, *pieces: bytes) -> None:
         """Send `pieces` with everything else of this loop turn, or before that when there is much already."""
         if not self._written:

@@ -29,6 +29,7 @@ class Pool:
     """Sends requests over as few connections as they need, and replaces those that end.
 
     While connections cannot be made, requests fail with `NotSent` at once, and attempts are further and further apart.
+    Requests wait a little for a peer that is there, and only sends its connections away.
     """
 
     last_stream: ClassVar[int] = MAX_STREAM
@@ -225,7 +226,7 @@ class Pool:
             return
         if not self._backoff.is_on:
             self._dialing = asyncio.create_task(self._dial(), name=f"http2 to {self._authority}")
-        elif self._is_stranded:
+        elif self._is_stranded and not self._backoff.is_worth_waiting:
             self._line.fail(self._backoff.reason)
 
     async def _dial(self) -> None:

@@ -9,6 +9,8 @@ from gateway.http2.outgoing import Outgoing
 from gateway.http2.stream import Call, Carrier, Stream
 from gateway.http2.values import Limits
 
+USUAL_STREAMS = 100
+"""How many streams we open where the peer sets no limit."""
 ACKNOWLEDGE_AT = 32_768
 """Octets received before the peer is given new window: half of what it starts with."""
 
@@ -24,7 +26,8 @@ class Owner(Carrier, Protocol):
 class Streams:
     """Every call given to `open` ends: answered, failed, or back at the owner."""
 
-    def __init__(self, owner: Owner, out: Outgoing, limits: Limits) -> None:
+    def __init__(self, owner: Owner, out: Outgoing, limits: Limits, last: int) -> None:
+        """Use stream numbers up to `last` (section 5.1.1)."""
         self._owner = owner
         self._out = out
         self._limits = limits
@@ -32,10 +35,15 @@ class Streams:
         self._unacknowledged = 0
         self.open: dict[int, Stream] = {}
         """The open streams by their numbers, oldest first."""
-        self.next = 1
+        self.limit = USUAL_STREAMS
+        """How many the peer allows at once."""
+        self.next, self.last = 1, last
+        """The number of the next stream, and the highest there may be."""
         self.answered = 0
-        self.have_ended = False
-        """Whether streams have ended since somebody last looked, so that there is room for others."""
+        self.is_ending = False
+        """Whether the numbers come to their end."""
+        self.is_roomier = False
+        """Whether there may be room for more streams than when somebody last looked."""
 
     def start(self, call: Call, now: float) -> None:
         """Open a stream for a call and send its request.
@@ -48,6 +56,8 @@ class Streams:
         call.stream = stream = Stream(self.next, call, self._owner, out.initial_window, out.turn, now)
         self.open[self.next] = stream
         self.next += 2
+        if not self.is_ending:
+            self.is_ending = self.next > self.last - 2 * USUAL_STREAMS
         out.send(stream, block, request.body)
 
     def _find(self, number: int) -> Stream | None:
@@ -130,7 +140,7 @@ class Streams:
 
     def on_window_update(self, number: int, payload: bytes) -> None:
         """Take window for requests' bodies (section 6.9)."""
-        increment = frames.number(payload) & frames.MAX_WINDOW
+        increment, self.is_roomier = frames.number(payload) & frames.MAX_WINDOW, True
         if number:
             self._widen_stream(number, increment)
         elif increment:
@@ -173,7 +183,7 @@ class Streams:
     def _drop(self, stream: Stream) -> None:
         del self.open[stream.number]
         stream.call.stream = None
-        self.have_ended = True
+        self.is_roomier = True
         if stream.unsent:
             self._out.forget(stream)
 

@@ -71,8 +71,8 @@ class Response(msgspec.Struct, frozen=True, gc=False):
 class Limits:
     """Bounds of a pool; times are seconds.
 
-    `max_waiting` requests may wait for a stream. A connection quiet for `idle_ping_after` is asked whether it still
-    lives, and is given up when it has not said so after `ping_timeout`.
+    `max_waiting` requests may wait for a stream. A connection quiet for `idle_ping_after`, or with requests under way
+    for `busy_ping_after`, is asked whether it lives, and given up when it has not said so after `ping_timeout`.
     """
 
     max_connections: int = 8
@@ -80,4 +80,5 @@ class Limits:
     max_response_body: int = 65_536
     connect_timeout: float = 8.0
     idle_ping_after: float = 300.0
+    busy_ping_after: float = 2.0
     ping_timeout: float = 5.0

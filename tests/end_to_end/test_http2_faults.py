@@ -33,12 +33,14 @@ AT_ONCE = [
     (Rule(h2="early", times=1), 200, "delivered"),
     (Rule(h2="html", times=1, status=502), 503, "{}_unknown_answer"),
 ]
-NEVER = [Rule(h2="silent", times=1), Rule(h2="dead", times=1)]
+GIVEN_UP = 7.0
+"""Seconds until a connection on which nothing comes any more is ended: 2 of silence, 5 for a PING."""
+NEVER = [(Rule(h2="silent", times=1), TIMEOUT), (Rule(h2="dead", times=1), GIVEN_UP)]
 EVERY_TIME = [Rule(h2="goaway"), Rule(h2="refuse")]
 
 
 def test_every_fault_is_tried() -> None:
-    tried = [rule.h2 for rule, *_ in AT_ONCE] + [rule.h2 for rule in NEVER]
+    tried = [rule.h2 for rule, *_ in AT_ONCE] + [rule.h2 for rule, _ in NEVER]
     assert sorted(tried) == sorted(get_args(Fault))
 
 
@@ -96,21 +98,32 @@ async def still(simulator: Simulator) -> AsyncIterator[tuple[Running, ManualCloc
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-@pytest.mark.parametrize("rule", **named(NEVER))
-async def test_a_push_never_answered_ends_with_the_timeout(
-    still: tuple[Running, ManualClock], provider: str, rule: Rule, until: Callable[..., Any]
+@pytest.mark.parametrize(("rule", "seconds"), NEVER, ids=[rule.h2 for rule, _ in NEVER])
+async def test_a_push_never_answered_ends_in_time(
+    still: tuple[Running, ManualClock], provider: str, rule: Rule, seconds: float, until: Callable[..., Any]
 ) -> None:
     gateway, clock = still
     gateway.simulator.set_rules([rule])
     sent = asyncio.create_task(push(gateway, provider))
     await until(lambda: gateway.simulator.received)
-    await clock.advance(TIMEOUT - 0.1)
+    await clock.advance(seconds - 0.1)
     assert not sent.done()
     await clock.advance(0.1)
     answer = await sent
     assert (answer.status, answer.code) == (503, f"{provider}_unanswered")
     assert (await push(gateway, provider)).status == 200
     assert len(gateway.simulator.received) == 2
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("fault", ["goaway", "goaway_taken"])
+async def test_a_few_connections_sent_away_in_a_row_cost_no_push(gateway: Running, provider: str, fault: Fault) -> None:
+    await gateway.prove()
+    gateway.simulator.set_rules([Rule(h2=fault, delay_ms=30, times=3)])
+    async with asyncio.timeout(TIMEOUT / 2):
+        answers = await asyncio.gather(*(push(gateway, provider, number) for number in range(20)))
+    assert {answer.code for answer in answers} == {"delivered"}
+    assert len({entry.token for entry in gateway.simulator.received}) == 20
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -111,19 +111,36 @@ async def test_goaway_in_place_of_settings(server: Server, pool: Pool, send: Sen
 async def test_a_peer_that_never_says_more_than_goaway_is_not_asked_for_ever(
     server: Server, send: Send, clock: ManualClock
 ) -> None:
-    sending = send()
-    for _ in range(2):
+    sending = send(timeout=60)
+    for number in range(5):
         peer = await server.accepted()
         await peer.request()
         peer.send(goaway(0))
+        await peer.closed()
+        assert number < 1 or server.connections == number + 1, "connecting again at once would look like an attack"
+        await clock.advance(1)
     with pytest.raises(NotSent) as caught:
         await sending
     assert caught.value.reason == "goaway"
-    with pytest.raises(NotSent) as caught:
-        await send()
-    assert server.connections == 2, "connecting again at once would look like an attack"
-    await clock.advance(1)
+    await clock.advance(10)
     await replaced(server, send)
+
+
+async def test_a_peer_that_keeps_sending_connections_away_is_waited_for_a_little_and_no_longer(
+    server: Server, send: Send, clock: ManualClock
+) -> None:
+    sending = send(timeout=600)
+    while not sending.done():
+        peer = await server.accepted()
+        await peer.request()
+        peer.send(goaway(1))
+        await peer.synchronised()
+        sending = send(timeout=600)
+        await clock.advance(1)
+    with pytest.raises(NotSent) as caught:
+        await sending
+    assert caught.value.reason == "goaway"
+    assert 4 <= server.connections <= 6
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from tests.http2.scripted import (
     goaway,
     reset,
     settings,
+    window,
 )
 
 
@@ -110,19 +111,18 @@ async def test_a_peer_that_goes_away_from_every_request_is_not_stormed(
         await peer.request()
         peer.send(goaway(1))
         await peer.synchronised()
-    for number in range(20):
-        with pytest.raises(NotSent) as caught:
-            await send(f"/more/{number}")
-        assert caught.value.reason == "goaway"
+    more = [send(f"/more/{number}") for number in range(20)]
+    await clock.advance(0)
     assert server.connections == 2
+    await clock.advance(0.2)
+    peer = await server.accepted()
+    for request in await peer.requests(20):
+        peer.answer(request.stream)
+    assert [(await task).status for task in more] == [200] * 20
     await clock.advance(10.0)
     for task in sending:
         with pytest.raises(Unanswered):
             await task
-    later = send("/later")
-    peer = await server.accepted()
-    peer.answer((await peer.request()).stream)
-    assert (await later).status == 200
 
 
 async def test_a_graceful_goodbye_in_two_steps_counts_once(server: Server, send: Send, clock: ManualClock) -> None:
@@ -295,18 +295,100 @@ async def test_several_overdue_requests_are_one_doubt(server: Server, send: Send
     assert sum(read.kind == PING and not read.flags & ACK for read in peer.frames) == 1
 
 
+def pings(peer: Peer) -> int:
+    return sum(read.kind == PING and not read.flags & ACK for read in peer.frames)
+
+
 async def test_a_connection_in_use_is_not_asked(server: Server, send: Send, clock: ManualClock) -> None:
-    first = send(timeout=1000)
+    sending = send()
     peer = await server.accepted()
-    await peer.request()
-    await clock.advance(200)
-    peer.answer(1)
-    assert (await first).status == 200
-    await clock.advance(200)
-    await served(server, send, peer)
-    assert not any(read.kind == PING and not read.flags & ACK for read in peer.frames)
+    for _ in range(4):
+        request = await peer.request()
+        await clock.advance(1.5)
+        peer.answer(request.stream)
+        assert (await sending).status == 200
+        await clock.advance(60)
+        sending = send()
+    peer.answer((await peer.request()).stream)
+    assert (await sending).status == 200
     await clock.advance(300)
     await peer.until(PING)
+    assert pings(peer) == 1
+
+
+async def test_a_connection_silent_with_requests_under_way_is_asked_once_in_a_while(
+    server: Server, send: Send, clock: ManualClock
+) -> None:
+    slow = send("/slow", timeout=60)
+    peer = await server.accepted()
+    await peer.request()
+    await clock.advance(2)
+    await peer.until(PING)
+    await peer.synchronised()
+    await clock.advance(9.9)
+    await served(server, send, peer)
+    assert pings(peer) == 1
+    await clock.advance(2)
+    await peer.until(PING)
+    peer.answer(1)
+    assert (await slow).status == 200
+
+
+async def test_a_connection_that_is_dead_under_requests_is_left_before_they_are_overdue(
+    server: Server, pool: Pool, send: Send, clock: ManualClock
+) -> None:
+    lost = [send(f"/{number}") for number in range(2)]
+    dead = await server.accepted()
+    await dead.requests(2)
+    dead.is_alive = False
+    await clock.advance(2)
+    await dead.until(PING)
+    sending = send("/next")
+    other = await server.accepted()
+    other.answer((await other.request()).stream)
+    assert (await sending).status == 200
+    await clock.advance(5)
+    for task in lost:
+        with pytest.raises(Unanswered) as caught:
+            await task
+        assert caught.value.reason == "connection_lost"
+    assert pool.statistics().open == 1
+
+
+async def test_requests_go_elsewhere_while_a_peer_takes_no_bodies(
+    server: Server, pool: Pool, send: Send, clock: ManualClock
+) -> None:
+    first = send("/first", b"x" * 50)
+    shut = await server.accepted({INITIAL_WINDOW: 0})
+    await shut.until(HEADERS)
+    second = send("/second", b"x" * 50)
+    other = await server.accepted()
+    other.answer((await other.request()).stream)
+    assert (await second).status == 200
+    shut.send(settings({INITIAL_WINDOW: 100}))
+    shut.answer((await shut.request()).stream)
+    assert (await first).status == 200
+    assert pool.statistics().open == 2
+
+
+async def test_requests_wait_in_line_for_the_window_of_the_only_connection_there_may_be(
+    server: Server, make_pool: MakePool, send: Send, clock: ManualClock
+) -> None:
+    by = make_pool(Limits(max_connections=1))
+    sending = [send(f"/{number}", b"x" * 40_000, by=by, timeout=5) for number in range(3)]
+    peer = await server.accepted({INITIAL_WINDOW: 50_000})
+    first = await peer.request()
+    await peer.until(DATA)
+    await peer.synchronised()
+    assert by.statistics().waiting == 1, "a third body would not get through"
+    peer.answer(first.stream)
+    peer.send(window(0, 40_000))
+    second = await peer.request()
+    peer.answer(second.stream)
+    peer.send(window(0, 40_000))
+    peer.answer((await peer.request()).stream)
+    assert [(await task).status for task in sending] == [200] * 3
+    assert server.connections == 1
 
 
 async def test_an_address_that_cannot_be_is_a_failed_connect(client_tls: ssl.SSLContext, clock: ManualClock) -> None:
