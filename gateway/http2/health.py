@@ -8,8 +8,6 @@ from gateway.model.clock import Clock, Timer
 
 REFUSAL_PAUSE = 0.1
 """Seconds in which a connection gets nothing new after the peer refused a stream there."""
-
-
 PING_PAUSE = 10.0
 """Seconds between two PINGs at the least: servers take many for an attack."""
 
