@@ -9,7 +9,6 @@ over loopback, keep-alive, one worker, in turn, several rounds; medians and rati
 import argparse
 import asyncio
 import json
-import socket
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ import msgspec
 
 from gateway.cli.output import print_table
 from tests.end_to_end.running import ANDROID, IPHONE, message
+from tests.servers.process import wait_for
 
 PORTS = {
     "apns": 18443,
@@ -76,8 +76,8 @@ def running(folder: Path) -> Iterator[list[Side]]:
         for door, name in (("apns", "apns"), ("apns-sandbox", "sandbox"), ("fcm", "fcm"), ("control", "control"))
     ]
     try:
-        start("-m", "gateway", "simulate", *listen, "--data", str(folder))
-        wait_for(PORTS["control"])
+        simulator = start("-m", "gateway", "simulate", *listen, "--data", str(folder))
+        wait_for(PORTS["control"], simulator)
         config = ("-m", "gateway", "--config", str(folder / "gateway.toml"))
         secret = register(config, folder)
         gateway = start(
@@ -87,8 +87,8 @@ def running(folder: Path) -> Iterator[list[Side]]:
             f"--operator-listen=127.0.0.1:{PORTS['operator']}",
         )
         bare = start("-m", "tests.bench.bare_handler", str(PORTS["bare"]))
-        for port in (PORTS["operator"], PORTS["bare"]):
-            wait_for(port)
+        wait_for(PORTS["operator"], gateway)
+        wait_for(PORTS["bare"], bare)
         yield sides_of(secret, gateway.pid, bare.pid)
     finally:
         for process in reversed(processes):
@@ -128,16 +128,6 @@ def register(config: tuple[str, ...], folder: Path) -> str:
         [sys.executable, *config, "workspace", "add", "w", "--app", "app", "--json"], check=True, capture_output=True
     )
     return str(json.loads(added.stdout)["secret"])
-
-
-def wait_for(port: int) -> None:
-    """Wait until somebody listens."""
-    for _ in range(600):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise TimeoutError(f"nobody listens on {port}")
 
 
 async def measure(side: Side, seconds: float, clients: int) -> None:
