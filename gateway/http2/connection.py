@@ -12,6 +12,7 @@ from gateway.http2.goaway import goaway_reason
 from gateway.http2.health import Health
 from gateway.http2.outgoing import Outgoing
 from gateway.http2.owner import Owner
+from gateway.http2.standing import Standing
 from gateway.http2.stream import Call, Stream
 from gateway.http2.streams import Streams
 from gateway.http2.values import Limits
@@ -35,33 +36,15 @@ class Connection(asyncio.Protocol):
         self._out = Outgoing(authority)
         self._streams = Streams(self, self._out, limits, last_stream)
         self._health = Health(clock, limits, self)
-        self._capacity = 0
-        self._is_writable = True
-        self.is_leaving = False
+        self.standing = Standing(self._streams, self._out, self._health)
         self.ended_by: str | None = None
         self.settled: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.closed: asyncio.Future[None] | None = None
 
     @property
-    def room(self) -> int:
-        """How many more streams may be opened now; less than none where the peer has lowered its limit."""
-        return 0 if self._out.is_shut else self._capacity - len(self._streams.open)
-
-    @property
     def is_busy(self) -> bool:
         """Tell whether requests are under way."""
         return bool(self._streams.open)
-
-    @property
-    def is_worn_out(self) -> bool:
-        """Tell whether it wants replacing: its stream numbers come to their end, or it is leaving."""
-        return self.is_leaving or self._streams.is_ending
-
-    @property
-    def wants_patience(self) -> bool:
-        """Tell whether to wait and not open another: it rests, or is limited to 1, as Apple's are at first."""
-        is_hopeful = not self.is_leaving and not self._health.is_in_doubt
-        return is_hopeful and (self._streams.limit == 1 or self._health.is_resting)
 
     def calls(self) -> list[Call]:
         """List the calls on open streams."""
@@ -74,7 +57,7 @@ class Connection(asyncio.Protocol):
             in_flight=len(self._streams.open),
             limit=self._streams.limit,
             answered=self._streams.answered,
-            is_leaving=self.is_leaving,
+            is_leaving=self.standing.is_leaving,
             rtt=self._health.rtt,
         )
 
@@ -87,8 +70,9 @@ class Connection(asyncio.Protocol):
         if not self._streams.open:
             self._health.busy(now)
         self._streams.start(call, now)
+        self.standing.heed_window()
         if self._streams.next > self._streams.last:
-            self._leave()
+            self.standing.leave()
 
     def abandon(self, stream: Stream, is_overdue: bool) -> None:
         """Reset a stream nobody waits for any more; one that is overdue in silence puts the connection in doubt."""
@@ -102,7 +86,8 @@ class Connection(asyncio.Protocol):
         if self.ended_by is not None:
             return
         self.ended_by = reason
-        self._weigh()
+        self.standing.is_open = False
+        self.standing.weigh()
         self._health.stop()
         self._out.close(code, is_peer_there=reason != "connection_lost")
         if not self.settled.done():
@@ -113,27 +98,15 @@ class Connection(asyncio.Protocol):
     def not_sent(self, call: Call, error: NotSent) -> None:
         """Hand a request that came back untouched on to the owner; after a refusal, open nothing for a moment."""
         if error.reason == "refused_stream":
-            self._health.rest()
-            self._weigh()
+            self.standing.rest()
         self._owner.not_sent(call, error)
 
     def _make_use_of_room(self) -> None:
         """Give room to others; a connection that is leaving goes with its last stream."""
         self._streams.is_roomier = False
-        if self.is_leaving and not self._streams.open:
+        if self.standing.is_leaving and not self._streams.open:
             self.end("goaway")
         self._owner.has_room()
-
-    def _leave(self) -> None:
-        """Take nothing new."""
-        self.is_leaving = True
-        self._weigh()
-
-    def _weigh(self) -> None:
-        """Work out anew how many streams may be open here; asked thousands of times a second, it is kept."""
-        is_usable = self.settled.done() and not self.is_leaving and self.ended_by is None
-        is_usable = is_usable and self._is_writable and self._health.is_fit
-        self._capacity = self._streams.limit if is_usable else 0
 
     # asyncio.Protocol
 
@@ -166,12 +139,12 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Open no more streams while the peer does not read."""
-        self._is_writable = False
-        self._weigh()
+        self.standing.is_writable = False
+        self.standing.weigh()
 
     def resume_writing(self) -> None:
         """Go on."""
-        self._is_writable = True
+        self.standing.is_writable = True
         self.recovered()
 
     def _receive(self, kind: int, flags: int, number: int, payload: bytes) -> None:
@@ -186,6 +159,7 @@ class Connection(asyncio.Protocol):
             raise ProtocolError(frames.PROTOCOL_ERROR, "the peer did not begin with SETTINGS")
         elif kind == frames.WINDOW_UPDATE:
             self._streams.on_window_update(number, payload)
+            self.standing.heed_window()
         elif kind == frames.PUSH_PROMISE:
             raise ProtocolError(frames.PROTOCOL_ERROR, "a push, which we did not allow")
         elif kind in _HANDLERS:
@@ -204,6 +178,7 @@ class Connection(asyncio.Protocol):
                 self._streams.limit = value
             self._out.set(name, value, self._streams.open.values())
         self._health.rested()
+        self.standing.is_open = True
         if not self.settled.done():
             self.settled.set_result(True)
         self.recovered()
@@ -219,7 +194,7 @@ class Connection(asyncio.Protocol):
     def _on_goaway(self, _flags: int, payload: bytes) -> None:
         last, code, debug = frames.read_goaway(payload)
         self._owner.went_away(self, goaway_reason(code, debug))
-        self._leave()
+        self.standing.leave()
         self._streams.give_back_above(last)
         self._make_use_of_room()
 
@@ -227,7 +202,7 @@ class Connection(asyncio.Protocol):
 
     def ping(self) -> None:
         """Ask the peer for a sign of life, and rely on it no more until there is one."""
-        self._weigh()
+        self.standing.weigh()
         self._out.write(frame(frames.PING, 0, 0, bytes(8)))
 
     def give_up(self) -> None:
@@ -236,7 +211,7 @@ class Connection(asyncio.Protocol):
 
     def recovered(self) -> None:
         """Hear that it may be used again."""
-        self._weigh()
+        self.standing.weigh()
         self._owner.has_room()
 
 

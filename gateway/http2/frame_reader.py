@@ -8,7 +8,7 @@ from gateway.http2.errors import ProtocolError
 Frame = tuple[int, int, int, bytes]
 """Type, flags, stream, payload. A HEADERS frame's payload is its whole block."""
 
-MAX_BLOCK = 16_384
+MAX_BLOCK = 32_768
 """The most octets of one header block, before its decoding."""
 MAX_PIECES = 256
 _OF_BLOCKS = (frames.HEADERS, frames.CONTINUATION)

@@ -6,8 +6,8 @@ from typing import Protocol
 from gateway.http2.values import Limits
 from gateway.model.clock import Clock, Timer
 
-REFUSAL_PAUSE = 0.1
-"""Seconds in which a connection gets nothing new after the peer refused a stream there."""
+REST = 0.1
+"""Seconds in which a connection gets nothing new after the peer refused a stream there, or held back a body."""
 PING_PAUSE = 10.0
 """Seconds between two PINGs at the least: servers take many for an attack."""
 
@@ -57,7 +57,7 @@ class Health:
 
     @property
     def is_resting(self) -> bool:
-        """Tell whether it has refused a stream a moment ago."""
+        """Tell whether it takes nothing new for the moment."""
         return self._rest is not None
 
     def start(self) -> None:
@@ -81,7 +81,7 @@ class Health:
     def rest(self) -> None:
         """Take nothing new for a moment."""
         if self._rest is None:
-            self._rest = self._clock.call_later(REFUSAL_PAUSE, self._wake)
+            self._rest = self._clock.call_later(REST, self._wake)
 
     def rested(self) -> None:
         """End the rest now."""

@@ -171,7 +171,7 @@ class Pool:
         """Take a connection that is no more for what it was: one that has answered nothing is as bad as none."""
         if connection.statistics().answered:
             self._backoff.succeeded()
-        elif not connection.is_leaving:
+        elif not connection.standing.is_leaving:
             self._backoff.let_down(reason)
 
     # Requests.
@@ -192,7 +192,7 @@ class Pool:
             connection.start(call, now)
         except NotSent as error:
             call.fail(error)
-        if connection.is_worn_out and all(other.is_worn_out for other in self._connections):
+        if connection.standing.is_worn_out and all(other.standing.is_worn_out for other in self._connections):
             self._grow()
 
     def _expire(self, call: Call) -> None:
@@ -212,17 +212,17 @@ class Pool:
         """Choose the connection with the most room, which spreads a burst over all."""
         best, most = None, 0
         for connection in self._connections:
-            room = connection.room
+            room = connection.standing.room
             if room > most:
                 best, most = connection, room
         return best
 
     def _grow(self) -> None:
         """Open one more connection, unless one is coming, all we may have are there, or one is still warming up."""
-        fresh = [connection for connection in self._connections if not connection.is_worn_out]
+        fresh = [connection for connection in self._connections if not connection.standing.is_worn_out]
         if self._dialing is not None or self._is_closed or len(fresh) >= self._limits.max_connections:
             return
-        if any(connection.wants_patience for connection in fresh):
+        if any(connection.standing.wants_patience for connection in fresh):
             return
         if not self._backoff.is_on:
             self._dialing = asyncio.create_task(self._dial(), name=f"http2 to {self._authority}")
@@ -246,4 +246,4 @@ class Pool:
     @property
     def _is_stranded(self) -> bool:
         """Tell whether no connection is left on which a stream could ever be opened."""
-        return all(connection.is_leaving for connection in self._connections)
+        return all(connection.standing.is_leaving for connection in self._connections)

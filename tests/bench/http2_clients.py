@@ -2,9 +2,9 @@
 
     python -m tests.bench.http2_clients '{"client": "ours", ...}'
 
-All send the same pushes over one connection. The clients in Python run on uvloop and write the JSON of each push anew,
-each in its own way; h2load repeats one push octet for octet, so that HPACK leaves next to nothing of its headers, and
-is the floor.
+All send the same pushes over one connection. The clients in Python run on uvloop; their pushes have ids of their own,
+and are made before the clock starts. h2load repeats one push octet for octet, so that HPACK leaves next to nothing of
+its headers, and is the floor.
 """
 
 import asyncio
@@ -17,8 +17,9 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import aioapns.connection
 import httpx
@@ -28,15 +29,21 @@ from aioapns.common import NotificationRequest, PushType
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from gateway.http2 import Limits
+from gateway.http2 import Limits, Request
 from tests.bench.pushes import CONSTANT, HOST, MESSAGE, TOKENS, Target, push, varying
 
 TIMEOUT = 20.0
 """Seconds for the whole of a run; what is under way then has failed."""
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 
-Send = Callable[[str], Awaitable[int]]
-"""Sends a push to a token; returns the status."""
+Push = TypeVar("Push")
+
+
+class Client(NamedTuple, Generic[Push]):
+    """Makes a push to a token, as a client wants it, and sends it; `send` returns the status."""
+
+    make: Callable[[str], Push]
+    send: Callable[[Push], Awaitable[int]]
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -58,14 +65,14 @@ class Measured(msgspec.Struct):
 
 
 @asynccontextmanager
-async def ours(target: Target) -> AsyncIterator[Send]:
+async def ours(target: Target) -> AsyncIterator[Client[Request]]:
     """Lend this gateway's client."""
     pool = target.pool(Limits(max_connections=1))
 
-    async def send(token: str) -> int:
-        return (await pool.send(push(token), timeout=TIMEOUT)).status
+    async def send(request: Request) -> int:
+        return (await pool.send(request, timeout=TIMEOUT)).status
 
-    yield send
+    yield Client(push, send)
     await pool.aclose()
 
 
@@ -84,7 +91,7 @@ class PatientProtocol(aioapns.connection.APNsProductionClientProtocol):
 
 
 @asynccontextmanager
-async def aioapns_pool(target: Target) -> AsyncIterator[Send]:
+async def aioapns_pool(target: Target) -> AsyncIterator[Client[NotificationRequest]]:
     """Lend aioapns' pool, with a key as its users have one."""
     logging.getLogger("aioapns").setLevel(logging.ERROR)  # it warns of each push that waits
     key = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -94,47 +101,56 @@ async def aioapns_pool(target: Target) -> AsyncIterator[Send]:
     PatientProtocol.APNS_PORT = target.port
     pool.protocol_class = PatientProtocol
 
-    async def send(token: str) -> int:
+    def make(token: str) -> NotificationRequest:
         name = str(uuid.uuid4())
-        notification = NotificationRequest(token, MESSAGE, name, 86_400, 10, name[:16], PushType.ALERT)
+        return NotificationRequest(token, MESSAGE, name, 86_400, 10, name[:16], PushType.ALERT)
+
+    async def send(notification: NotificationRequest) -> int:
         return int((await pool.send_notification(notification)).status)
 
-    yield send
+    yield Client(make, send)
     pool.close()
 
 
 @asynccontextmanager
-async def httpx_client(target: Target) -> AsyncIterator[Send]:
+async def httpx_client(target: Target) -> AsyncIterator[Client[httpx.Request]]:
     """Lend httpx."""
     one = httpx.Limits(max_connections=1)
     async with httpx.AsyncClient(http2=True, verify=target.tls(), limits=one, timeout=TIMEOUT) as client:
 
-        async def send(token: str) -> int:
+        def make(token: str) -> httpx.Request:
             url = f"https://{HOST}:{target.port}/3/device/{token}"
-            return (await client.post(url, headers=CONSTANT | varying(), json=MESSAGE)).status_code
+            return client.build_request("POST", url, headers=CONSTANT | varying(), json=MESSAGE)
 
-        yield send
+        async def send(request: httpx.Request) -> int:
+            return (await client.send(request)).status_code
+
+        yield Client(make, send)
 
 
-CLIENTS = {"ours": ours, "aioapns": aioapns_pool, "httpx": httpx_client}
+CLIENTS: dict[str, Callable[[Target], AbstractAsyncContextManager[Client[Any]]]] = {
+    "ours": ours,
+    "aioapns": aioapns_pool,
+    "httpx": httpx_client,
+}
 
 
 async def drive(load: Load) -> Measured:
     """Keep `in_flight` pushes under way until all are answered, and note what it took."""
-    tokens = iter([TOKENS[number % len(TOKENS)] for number in range(load.requests)])
     became: Counter[str] = Counter()
 
-    async def one_after_another(send: Send) -> None:
-        for token in tokens:
+    async def one_after_another() -> None:
+        for one in pushes:
             try:
-                became[str(await send(token))] += 1
+                became[str(await client.send(one))] += 1
             except Exception as error:
                 became[type(error).__name__] += 1
 
-    async with CLIENTS[load.client](load.target) as send:
-        await send(TOKENS[0])
+    async with CLIENTS[load.client](load.target) as client:
+        await client.send(client.make(TOKENS[0]))
+        pushes = iter([client.make(TOKENS[number % len(TOKENS)]) for number in range(load.requests)])
         cpu, started = time.process_time(), time.perf_counter()
-        senders = [asyncio.create_task(one_after_another(send)) for _ in range(load.in_flight)]
+        senders = [asyncio.create_task(one_after_another()) for _ in range(load.in_flight)]
         _, unfinished = await asyncio.wait(senders, timeout=TIMEOUT)
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
         for sender in unfinished:

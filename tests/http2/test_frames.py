@@ -41,7 +41,7 @@ def test_frames_come_out_as_they_went_in_however_they_are_cut(made: list, data: 
             frames.PROTOCOL_ERROR,
         ),
         (
-            scripted.frame(scripted.HEADERS, 0, 1) + scripted.frame(scripted.CONTINUATION, 0, 1, bytes(16_384)) * 2,
+            scripted.frame(scripted.HEADERS, 0, 1) + scripted.frame(scripted.CONTINUATION, 0, 1, bytes(16_384)) * 3,
             frames.PROTOCOL_ERROR,
         ),
     ],
