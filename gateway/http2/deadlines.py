@@ -11,12 +11,12 @@ PER_SECOND = 64
 
 
 class Deadlines:
-    """Hands each call to `expire` at its time, or at most a 64th of a second after it, unless it is removed before."""
+    """Hands calls to `expire` at their time, or at most a 64th of a second after it, unless they are removed before."""
 
-    def __init__(self, clock: Clock, expire: Callable[[Call], None]) -> None:
+    def __init__(self, clock: Clock, expire: Callable[[tuple[Call, ...]], None]) -> None:
         self._clock = clock
         self._expire = expire
-        self._due: dict[int, set[Call]] = {}
+        self._due: dict[int, dict[Call, None]] = {}
         self._timers: dict[int, Timer] = {}
 
     def add(self, call: Call, at: float) -> None:
@@ -25,7 +25,7 @@ class Deadlines:
         due = self._due.get(moment)
         if due is None:
             due = self._begin(moment)
-        due.add(call)
+        due[call] = None
         call.due = due
 
     def stop(self) -> None:
@@ -35,13 +35,12 @@ class Deadlines:
         self._timers.clear()
         self._due.clear()
 
-    def _begin(self, moment: int) -> set[Call]:
-        due = self._due[moment] = set()
+    def _begin(self, moment: int) -> dict[Call, None]:
+        due = self._due[moment] = {}
         seconds = moment / PER_SECOND - self._clock.monotonic()
         self._timers[moment] = self._clock.call_later(seconds, lambda: self._end(moment))
         return due
 
     def _end(self, moment: int) -> None:
         del self._timers[moment]
-        for call in tuple(self._due.pop(moment)):
-            self._expire(call)
+        self._expire(tuple(self._due.pop(moment)))

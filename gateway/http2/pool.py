@@ -88,7 +88,7 @@ class Pool:
         try:
             return await call.answer
         finally:
-            call.due.discard(call)
+            call.due.pop(call, None)
             if call.answer.cancelled():
                 self._withdraw(call, is_overdue=False)
 
@@ -195,9 +195,12 @@ class Pool:
         if connection.standing.is_worn_out and all(other.standing.is_worn_out for other in self._connections):
             self._grow()
 
-    def _expire(self, call: Call) -> None:
-        call.fail(NotSent("deadline") if call.stream is None else Unanswered("deadline"))
-        self._withdraw(call, is_overdue=True)
+    def _expire(self, calls: tuple[Call, ...]) -> None:
+        """Fail all of them before their room is given to others."""
+        for call in calls:
+            call.fail(NotSent("deadline") if call.stream is None else Unanswered("deadline"))
+        for call in calls:
+            self._withdraw(call, is_overdue=True)
 
     def _withdraw(self, call: Call, is_overdue: bool) -> None:
         """Leave nothing behind of a call that nobody waits for any more."""

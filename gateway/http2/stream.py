@@ -21,8 +21,8 @@ class Call:
 
     __slots__ = ("answer", "attempts", "due", "request", "stream")
 
-    due: "set[Call]"
-    """Where it waits for its deadline."""
+    due: "dict[Call, None]"
+    """Those that wait for the same deadline, in order."""
 
     def __init__(self, request: Request, answer: "asyncio.Future[Response]") -> None:
         self.request = request

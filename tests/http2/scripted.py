@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import struct
 from collections import deque
@@ -80,6 +81,8 @@ class Peer:
         self.encoder = Encoder()
         self.encoder.header_table_size = 0
         self.frames: list[Frame] = []
+        self.paths: list[str] = []
+        """Of every request whose headers have been read, in their order."""
         self.is_alive = True
         """Whether a PING is answered when it is read."""
 
@@ -150,6 +153,8 @@ class Peer:
 
     def abort(self) -> None:
         """End with a TCP reset, without a TLS goodbye."""
+        at_once = struct.pack("ii", 1, 0)
+        self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
         self._writer.transport.abort()
 
     async def preface(self) -> None:
@@ -168,8 +173,11 @@ class Peer:
             self._block += read.payload
             if read.flags & END_HEADERS:
                 self._begun[read.stream].headers = [(str(name), str(value)) for name, value in self._decode()]
+                self.paths.append(self._begun[read.stream].path)
         if read.kind == DATA:
             self._begun[read.stream].body += read.payload
+        if read.kind == RST_STREAM:
+            self._begun.pop(read.stream, None)  # what still comes of its body fails the test
         if read.kind in (HEADERS, DATA) and read.flags & END_STREAM:
             self._complete.append(self._begun.pop(read.stream))
 
@@ -182,15 +190,15 @@ class Server:
     """Listens on 127.0.0.1; `accepted` hands out connections in the order in which they come."""
 
     def __init__(self) -> None:
-        self._peers: asyncio.Queue[Peer] = asyncio.Queue()
-        self._all: list[Peer] = []
+        self._unmet: asyncio.Queue[Peer] = asyncio.Queue()
+        self.peers: list[Peer] = []
         self.connections = 0
         self.port = 0
 
     async def accepted(self, values: dict[int, int] | None = None, is_settled: bool = True) -> Peer:
         """Wait for the next connection and its preface, and send our SETTINGS."""
         async with asyncio.timeout(PATIENCE):
-            peer = await self._peers.get()
+            peer = await self._unmet.get()
         await peer.preface()
         if is_settled:
             peer.send(settings({MAX_STREAMS: 100} if values is None else values))
@@ -199,11 +207,11 @@ class Server:
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         peer = Peer(reader, writer)
-        self._all.append(peer)
-        self._peers.put_nowait(peer)
+        self.peers.append(peer)
+        self._unmet.put_nowait(peer)
 
     async def gone(self) -> None:
-        for peer in self._all:
+        for peer in self.peers:
             await peer.gone()
 
 

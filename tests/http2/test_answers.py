@@ -1,19 +1,14 @@
-"""Answers in every shape that RFC 9113 allows, and some that it does not."""
+"""Requests and their answers, whole, in pieces, in any order, and larger than we take them."""
 
 import asyncio
 
-import pytest
-
-from gateway.http2 import Limits, Pool, Unanswered
-from tests.http2.conftest import MakePool, Send, served
+from gateway.http2 import Limits
+from tests.http2.conftest import MakePool, Send
 from tests.http2.scripted import (
-    CONTINUATION,
     DATA,
     END_HEADERS,
     END_STREAM,
-    HAS_PRIORITY,
     HEADERS,
-    PADDED,
     RST_STREAM,
     WINDOW_UPDATE,
     Server,
@@ -60,23 +55,6 @@ async def test_answers_find_their_requests_in_any_order(server: Server, send: Se
     assert [(await task).body for task in sending] == [f"/{number}".encode() for number in range(10)]
 
 
-async def test_header_blocks_in_pieces_with_padding_and_priority(server: Server, send: Send) -> None:
-    sending = send()
-    peer = await server.accepted()
-    request = await peer.request()
-    block = peer.block(200, [("apns-id", "a" * 50)], huffman=True)
-    head = b"\x03" + bytes(5) + block[:4] + bytes(3)
-    peer.send(
-        frame(HEADERS, PADDED | HAS_PRIORITY, request.stream, head),
-        frame(CONTINUATION, 0, request.stream, b""),
-        frame(CONTINUATION, 0, request.stream, block[4:9]),
-        frame(CONTINUATION, END_HEADERS, request.stream, block[9:]),
-        frame(DATA, PADDED | END_STREAM, request.stream, b"\x04body" + bytes(4)),
-    )
-    response = await sending
-    assert (response.status, response.headers["apns-id"], response.body) == (200, "a" * 50, b"body")
-
-
 async def test_an_answer_that_arrives_byte_by_byte(server: Server, send: Send) -> None:
     sending = send()
     peer = await server.accepted()
@@ -86,52 +64,6 @@ async def test_an_answer_that_arrives_byte_by_byte(server: Server, send: Send) -
         peer.send(bytes((byte,)))
         await asyncio.sleep(0)
     assert (await sending).body == b"slow"
-
-
-async def test_informational_answers_come_before_the_answer(server: Server, send: Send) -> None:
-    sending = send()
-    peer = await server.accepted()
-    request = await peer.request()
-    for status in (100, 103):
-        peer.send(frame(HEADERS, END_HEADERS, request.stream, peer.block(status, [("link", "x")])))
-    peer.answer(request.stream, 200, b"real")
-    response = await sending
-    assert (response.status, response.body, "link" in response.headers) == (200, b"real", False)
-
-
-async def test_trailers_end_an_answer(server: Server, send: Send) -> None:
-    sending = send()
-    peer = await server.accepted()
-    request = await peer.request()
-    peer.send(
-        frame(HEADERS, END_HEADERS, request.stream, peer.block(200)),
-        frame(DATA, 0, request.stream, b"body"),
-        frame(HEADERS, END_HEADERS | END_STREAM, request.stream, peer.block(None, [("checksum", "x")])),
-    )
-    response = await sending
-    assert (response.status, response.body, "checksum" in response.headers) == (200, b"body", False)
-
-
-@pytest.mark.parametrize("status", [None, "abc", "20", "2000", "٢٠٠"])
-async def test_an_answer_without_a_proper_status_is_none(server: Server, send: Send, status: str | None) -> None:
-    first = send("/first")
-    peer = await server.accepted()
-    request = await peer.request()
-    peer.send(frame(HEADERS, END_HEADERS | END_STREAM, request.stream, peer.block(status, [("a", "b")])))
-    with pytest.raises(Unanswered, match="protocol") as caught:
-        await first
-    assert caught.value.reason == "protocol_error"
-    await served(server, send, peer)
-
-
-async def test_an_answer_that_ends_before_its_status_is_none(server: Server, send: Send) -> None:
-    first = send("/first")
-    peer = await server.accepted()
-    request = await peer.request()
-    peer.send(frame(HEADERS, END_HEADERS | END_STREAM, request.stream, peer.block(100)))
-    with pytest.raises(Unanswered):
-        await first
-    await served(server, send, peer)
 
 
 async def test_more_than_the_limit_of_a_body_is_cut(server: Server, make_pool: MakePool, send: Send) -> None:
@@ -166,29 +98,3 @@ async def test_received_data_is_acknowledged_on_stream_and_connection(
         room = {stream: left - size for stream, left in room.items()}
         peer.send(frame(DATA, 0 if body else END_STREAM, request.stream, piece))
     assert len((await sending).body) == 300_000
-
-
-async def test_many_error_bodies_do_not_stall_a_connection(server: Server, send: Send) -> None:
-    peer, room = None, 65_535
-    for number in range(40):
-        sending = send(f"/{number}")
-        peer = peer or await server.accepted()
-        request = await peer.request()
-        while room < 5_000:
-            room += (await peer.until(WINDOW_UPDATE)).number
-        peer.answer(request.stream, 400, b"e" * 5_000)
-        room -= 5_000 - sum(read.number for read in peer.frames if read.kind == WINDOW_UPDATE and read.stream == 0)
-        peer.frames.clear()
-        assert (await sending).status == 400
-    assert server.connections == 1
-
-
-async def test_an_answer_before_the_whole_request_ends_it(server: Server, pool: Pool, send: Send) -> None:
-    sending = send(body=b"x" * 100_000)
-    peer = await server.accepted()
-    await peer.until(DATA)
-    peer.answer(1, 413, b"too large")
-    assert (await sending).status == 413
-    assert (await peer.until(RST_STREAM)).stream == 1
-    assert pool.statistics().in_flight == 0
-    await served(server, send, peer, window=100_000)

@@ -78,27 +78,6 @@ async def test_requests_wait_for_a_connection_that_is_warming_up(server: Server,
     assert server.connections == 1
 
 
-async def test_a_stream_limit_that_falls_below_the_open_streams_and_rises(
-    server: Server, make_pool: MakePool, send: Send
-) -> None:
-    by = make_pool(Limits(max_connections=1))
-    sending = [send(f"/{number}", by=by) for number in range(3)]
-    peer = await server.accepted()
-    requests = await peer.requests(3)
-    peer.send(settings({MAX_STREAMS: 0}))
-    await peer.synchronised()
-    sending.append(send("/waits", by=by))
-    for request in requests:
-        peer.answer(request.stream)
-    assert [(await task).status for task in sending[:3]] == [200] * 3
-    assert by.statistics().waiting == 1
-    peer.send(settings({MAX_STREAMS: 2}))
-    request = await peer.request()
-    assert request.path == "/waits"
-    peer.answer(request.stream)
-    assert (await sending[3]).status == 200
-
-
 async def test_a_peer_without_a_stream_limit(server: Server, send: Send) -> None:
     sending = [send() for _ in range(100)]
     peer = await server.accepted({})
@@ -173,18 +152,6 @@ async def test_a_failed_connect_does_not_fail_those_who_have_another_connection(
         first.answer(request.stream)
     first.answer((await first.request()).stream)
     assert [(await task).status for task in sending] == [200] * 3
-
-
-async def test_a_peer_that_says_nothing_is_given_up_in_time(
-    server: Server, make_pool: MakePool, send: Send, clock: ManualClock
-) -> None:
-    by = make_pool(Limits(connect_timeout=2))
-    sending = send(by=by)
-    await server.accepted(is_settled=False)
-    await clock.advance(2)
-    with pytest.raises(NotSent) as caught:
-        await sending
-    assert caught.value.reason == "connect_timeout"
 
 
 async def test_the_deadline_holds_while_connecting(server: Server, send: Send, clock: ManualClock) -> None:

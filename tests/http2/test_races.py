@@ -19,9 +19,7 @@ from tests.http2.scripted import (
     INITIAL_WINDOW,
     MAX_FRAME_SIZE,
     MAX_STREAMS,
-    PADDED,
     PING,
-    PUSH_PROMISE,
     RST_STREAM,
     SETTINGS,
     TABLE_SIZE,
@@ -401,22 +399,3 @@ async def test_an_address_that_cannot_be_is_a_failed_connect(client_tls: ssl.SSL
             await pool.send(a_request(), timeout=10)
         assert caught.value.reason == "connect_failed"
     await pool.aclose()
-
-
-async def test_data_without_octets_is_no_body(server: Server, send: Send) -> None:
-    sending = send()
-    peer = await server.accepted()
-    await peer.request()
-    peer.send(frame(HEADERS, END_HEADERS, 1, b"\x88"), *[frame(DATA, 0, 1)] * 50, frame(DATA, PADDED, 1, b"\x02\0\0"))
-    peer.send(frame(DATA, 0, 1, b"whole"), frame(DATA, END_STREAM, 1))
-    assert (await sending).body == b"whole"
-
-
-async def test_a_push_is_refused_wherever_it_stands(server: Server, send: Send) -> None:
-    sending = send()
-    peer = await server.accepted()
-    await peer.request()
-    peer.send(frame(PUSH_PROMISE, END_HEADERS, 0, bytes(4) + b"\x82"))
-    with pytest.raises(Unanswered):
-        await sending
-    assert (await peer.until(GOAWAY)).goaway_code == 1

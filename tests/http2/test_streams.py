@@ -1,4 +1,4 @@
-"""What becomes of single requests: resets, deadlines, cancellation, and frames that come too late."""
+"""What becomes of single requests: refusals, deadlines, cancellation, and requests out of the ordinary."""
 
 import asyncio
 
@@ -11,51 +11,17 @@ from tests.http2.scripted import (
     CONTINUATION,
     DATA,
     END_HEADERS,
-    END_STREAM,
     HEADERS,
     MAX_STREAMS,
-    PRIORITY,
     RST_STREAM,
     SETTINGS,
     Server,
     frame,
     reset,
     settings,
-    window,
 )
 
-REFUSED, CANCEL, PROTOCOL_ERROR, FLOW_CONTROL_ERROR = 7, 8, 1, 3
-
-
-@pytest.mark.parametrize("code", [*(code for code in range(14) if code != REFUSED), 0xFFFF])
-async def test_a_reset_stream_may_have_arrived_and_is_not_repeated(server: Server, send: Send, code: int) -> None:
-    first, other = send("/first"), send("/other")
-    peer = await server.accepted()
-    requests = await peer.requests(2)
-    peer.send(reset(requests[0].stream, code))
-    with pytest.raises(Unanswered) as caught:
-        await first
-    assert caught.value.reason == "stream_reset"
-    peer.answer(requests[1].stream)
-    assert (await other).status == 200
-    await served(server, send, peer)
-    assert sum(read.kind == HEADERS for read in peer.frames) == 3
-
-
-async def test_a_refused_stream_is_repeated_unnoticed(
-    server: Server, pool: Pool, send: Send, clock: ManualClock
-) -> None:
-    sending = send("/first")
-    peer = await server.accepted()
-    peer.send(reset((await peer.request()).stream, REFUSED))
-    await peer.synchronised()
-    assert sum(read.kind == HEADERS for read in peer.frames) == 1, "not at once: the peer has just said no"
-    await clock.advance(0.1)
-    request = await peer.request()
-    assert (request.stream, request.path) == (3, "/first")
-    peer.answer(3)
-    assert (await sending).status == 200
-    assert pool.statistics().retries == 1
+REFUSED, CANCEL = 7, 8
 
 
 async def test_refused_streams_keep_their_order_behind_a_limit_of_one(server: Server, send: Send) -> None:
@@ -106,25 +72,6 @@ async def test_the_deadline_holds_for_a_request_that_keeps_being_refused(
         await sending
     assert caught.value.reason == "deadline"
     await clock.advance(1)
-    await served(server, send, peer)
-
-
-async def test_the_deadline_holds_for_an_answer_and_a_late_one_is_ignored(
-    server: Server, pool: Pool, send: Send, clock: ManualClock
-) -> None:
-    sending = send(timeout=3)
-    peer = await server.accepted()
-    request = await peer.request()
-    await clock.advance(3)
-    with pytest.raises(Unanswered) as caught:
-        await sending
-    assert caught.value.reason == "deadline"
-    refusal = await peer.until(RST_STREAM)
-    assert (refusal.stream, refusal.number) == (request.stream, CANCEL)
-    assert pool.statistics().in_flight == 0
-    peer.answer(request.stream, 200, b"late", [("x-late", "1")])
-    peer.send(reset(request.stream, CANCEL), window(request.stream, 1), frame(PRIORITY, 0, request.stream, bytes(5)))
-    await peer.synchronised()
     await served(server, send, peer)
 
 
@@ -195,75 +142,6 @@ async def test_cancelling_in_the_line_leaves_nothing_behind(server: Server, pool
         peer.answer(request.stream)
         assert (await task).status == 200
     assert (await first).status == 200
-
-
-async def test_a_body_before_its_headers_ends_the_stream_alone(server: Server, send: Send) -> None:
-    first, other = send("/first"), send("/other")
-    peer = await server.accepted()
-    requests = await peer.requests(2)
-    peer.send(frame(DATA, END_STREAM, requests[0].stream, b"?"))
-    with pytest.raises(Unanswered) as caught:
-        await first
-    assert caught.value.reason == "protocol_error"
-    assert (await peer.until(RST_STREAM)).number == PROTOCOL_ERROR
-    peer.answer(requests[1].stream)
-    assert (await other).status == 200
-
-
-@pytest.mark.parametrize("flags", [END_HEADERS, END_HEADERS | END_STREAM])
-async def test_a_second_head_that_is_no_trailers_ends_the_stream(server: Server, send: Send, flags: int) -> None:
-    sending = send()
-    peer = await server.accepted()
-    request = await peer.request()
-    peer.send(frame(HEADERS, END_HEADERS, request.stream, peer.block(200)))
-    peer.send(frame(HEADERS, flags, request.stream, peer.block(200 if flags & END_STREAM else None, [("a", "b")])))
-    with pytest.raises(Unanswered):
-        await sending
-    await served(server, send, peer)
-
-
-async def test_switching_protocols_is_no_answer(server: Server, send: Send) -> None:
-    sending = send()
-    peer = await server.accepted()
-    request = await peer.request()
-    peer.send(frame(HEADERS, END_HEADERS, request.stream, peer.block(101)))
-    with pytest.raises(Unanswered):
-        await sending
-    await served(server, send, peer)
-
-
-@pytest.mark.parametrize(("length", "body"), [("5", b"four"), ("3", b"four"), ("1", b""), ("x", b"four")])
-async def test_a_body_of_another_length_than_said_is_no_answer(
-    server: Server, send: Send, length: str, body: bytes
-) -> None:
-    sending = send()
-    peer = await server.accepted()
-    peer.answer((await peer.request()).stream, 410, body, [("content-length", length)])
-    with pytest.raises(Unanswered) as caught:
-        await sending
-    assert caught.value.reason == "protocol_error"
-    await served(server, send, peer)
-
-
-async def test_a_body_of_the_length_said_is(server: Server, send: Send) -> None:
-    sending = send()
-    peer = await server.accepted()
-    peer.answer((await peer.request()).stream, 410, b"four", [("content-length", "4")])
-    assert (await sending).body == b"four"
-
-
-@pytest.mark.parametrize(("increment", "code"), [(0, PROTOCOL_ERROR), (2**31 - 1, FLOW_CONTROL_ERROR)])
-async def test_a_wrong_window_update_ends_its_stream_alone(
-    server: Server, send: Send, increment: int, code: int
-) -> None:
-    first = send("/first")
-    peer = await server.accepted()
-    request = await peer.request()
-    peer.send(window(request.stream, increment))
-    with pytest.raises(Unanswered):
-        await first
-    assert (await peer.until(RST_STREAM)).number == code
-    await served(server, send, peer)
 
 
 async def test_what_cannot_be_a_header_is_not_sent(server: Server, pool: Pool, send: Send) -> None:
