@@ -2,7 +2,12 @@
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import AsyncIterator, Mapping
+
+_NO_LINGER = struct.pack("ii", 1, 0)
+"""Ends a connection by a TCP reset."""
 
 
 class ConnectProxy:
@@ -37,6 +42,8 @@ class ConnectProxy:
         if self.is_silent:
             await asyncio.Event().wait()
         elif self.answer is not None:
+            if not self.answer:
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             writer.write(self.answer)
             await writer.drain()
         elif self.authorization and f"Proxy-Authorization: {self.authorization}" not in self.heads[-1]:

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections import Counter
+from contextlib import suppress
 from typing import ClassVar
 
 from gateway.http2.addresses import Resolve, resolve
@@ -17,7 +18,7 @@ from gateway.http2.proxy import Proxy
 from gateway.http2.statistics import Tally
 from gateway.http2.stream import Call
 from gateway.http2.values import Limits, Origin, Request, Response
-from gateway.model.clock import Clock
+from gateway.model.clock import Clock, time_limit
 from gateway.model.traffic import PoolStatistics
 
 MAX_ATTEMPTS = 5
@@ -110,22 +111,14 @@ class Pool:
             await asyncio.wait((self._dialing,))
         under_way = [call.answer for connection in self._connections for call in connection.calls()]
         if under_way and grace > 0:
-            await self._wait(under_way, grace)
+            with suppress(TimeoutError):
+                async with time_limit(self._clock, grace):
+                    await asyncio.wait(under_way)
         for connection in list(self._connections):
             connection.end("closed")
         self._deadlines.stop()
         if self._closing:
             await asyncio.wait(self._closing)
-
-    async def _wait(self, answers: "list[asyncio.Future[Response]]", seconds: float) -> None:
-        """Wait for answers, by the pool's clock."""
-        all_there = asyncio.ensure_future(asyncio.wait(answers))
-        timer = self._clock.call_later(seconds, all_there.cancel)
-        try:
-            await asyncio.wait((all_there,))
-        finally:
-            timer.cancel()
-            all_there.cancel()
 
     # What connections tell.
 
