@@ -4,18 +4,21 @@ from collections.abc import Iterable
 
 import pytest
 from hpack import Decoder
-from hypothesis import given
+from hpack.hpack import decode_integer
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.http2 import NotSent
-from gateway.http2.header_block import BlockWriter
+from gateway.http2.header_block import OUR_TABLE, BlockWriter
 
-TEXT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=200)
+SHORT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=200)
+TEXT = SHORT | st.sampled_from([126, 127, 128, 511, 512, 4_000, 5_000, 70_000]).map(lambda size: "x" * size)
 NAMES = st.sampled_from(["apns-topic", "authorization", "content-type", "x-a", "x-b", "accept-encoding", "cookie"])
 HEADERS = st.lists(st.tuples(NAMES, TEXT), max_size=4).map(tuple)
 FEW_HEADERS = st.sampled_from([(("apns-topic", f"t{n}"), ("authorization", f"bearer {n}")) for n in range(4)])
 CONSTANT = st.one_of(FEW_HEADERS, HEADERS)
-STEP = st.one_of(st.integers(0, 6000), st.tuples(TEXT, CONSTANT, HEADERS))
+SIZES = st.integers(0, 6_000) | st.sampled_from([0, 45, 100, 4_095, 4_096, 2**32 - 1])
+STEP = st.one_of(SIZES, st.tuples(TEXT, CONSTANT, HEADERS))
 
 
 def read(decoder: Decoder, block: bytes) -> list[tuple[str, str]]:
@@ -26,9 +29,22 @@ def expected(path: str, headers: Iterable[tuple[str, str]]) -> list[tuple[str, s
     return [(":method", "POST"), (":scheme", "https"), (":path", path), (":authority", "host"), *headers]
 
 
+def updates(block: bytes) -> list[int]:
+    """Read the table sizes that a block begins with."""
+    sizes = []
+    while block[0] & 0xE0 == 0x20:
+        size, length = decode_integer(block, 5)
+        sizes.append(size)
+        block = block[length:]
+    return sizes
+
+
+@settings(deadline=None)
 @given(st.lists(STEP, max_size=30))
 def test_what_is_written_is_what_a_server_reads(steps: list[int | tuple[str, tuple, tuple]]) -> None:
-    writer, decoder, lowest = BlockWriter("host"), Decoder(), 4096
+    """The smallest table there was in between is announced as well, for the server has emptied it that far."""
+    writer, decoder = BlockWriter("host"), Decoder(max_header_list_size=2**20)
+    lowest = decoder.header_table_size
     for step in steps:
         if isinstance(step, int):
             writer.resize(step)
@@ -37,8 +53,10 @@ def test_what_is_written_is_what_a_server_reads(steps: list[int | tuple[str, tup
             continue
         path, constant, varying = step
         block = writer.write(path, constant, varying)
+        assert min([decoder.header_table_size, *updates(block)]) <= lowest
         assert read(decoder, block) == expected(path, constant + varying)
-        assert decoder.header_table_size <= decoder.max_allowed_table_size
+        assert decoder.header_table_size <= OUR_TABLE
+        lowest = decoder.header_table_size
 
 
 def test_constant_headers_are_one_octet_each_from_the_second_request_on() -> None:
