@@ -201,9 +201,10 @@ class Connection(asyncio.Protocol):
     # What its health asks for.
 
     def ping(self) -> None:
-        """Ask the peer for a sign of life, and rely on it no more until there is one."""
+        """Ask the peer for a sign of life, and let those who wait go elsewhere until there is one."""
         self.standing.weigh()
         self._out.write(frame(frames.PING, 0, 0, bytes(8)))
+        self._owner.has_room()
 
     def give_up(self) -> None:
         """End it: the peer gave none."""

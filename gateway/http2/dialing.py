@@ -47,6 +47,7 @@ class Dialer:
         except asyncio.CancelledError:
             attempt.cancel()
             await asyncio.wait((attempt,))
+            connection.end("closed")  # it may just have been made
             raise
         finally:
             timer.cancel()

@@ -109,17 +109,18 @@ class Health:
 
     def doubt(self) -> None:
         """Ask the peer whether it lives; until it answers no request is to rely on it."""
-        if self.is_in_doubt:
+        now = self._clock.monotonic()
+        if self.is_in_doubt or now < self._doubted_at + PING_PAUSE:
             return
         self.is_in_doubt = True
-        self._asked_at = self._doubted_at = self._clock.monotonic()
+        self._asked_at = self._doubted_at = now
         self._patient.ping()
         self._set_timer(self._limits.ping_timeout, self._judge)
 
     def _judge(self) -> None:
         """Give up a peer that is silent; one that answers requests, if not the PING, may finish them."""
         left = self.heard_at + self._limits.ping_timeout - self._clock.monotonic()
-        if left > 0:
+        if left > 0 and self._patient.is_busy:
             self._set_timer(left, self._judge)
         else:
             self._patient.give_up()

@@ -42,10 +42,10 @@ class Outgoing:
 
     def flush(self) -> None:
         """Send at once what has been written."""
-        if self._written and self.transport is not None and not self.transport.is_closing():
-            self.transport.write(b"".join(self._written))
+        written, self._written = self._written, []
+        if written and self.transport is not None and not self.transport.is_closing():
+            self.transport.write(b"".join(written))
             self.turn += 1
-        self._written.clear()
 
     def close(self, code: int, is_peer_there: bool) -> None:
         """Send GOAWAY with `code` and close; where nobody is there to hear it, send nothing more."""

@@ -105,7 +105,6 @@ class Pool:
         """
         self._is_closed = True
         self._line.fail("closed")
-        self._backoff.stop()
         if self._dialing is not None:
             self._dialing.cancel()
             await asyncio.wait((self._dialing,))
@@ -116,6 +115,7 @@ class Pool:
                     await asyncio.wait(under_way)
         for connection in list(self._connections):
             connection.end("closed")
+        self._backoff.stop()
         self._deadlines.stop()
         if self._closing:
             await asyncio.wait(self._closing)
@@ -170,14 +170,14 @@ class Pool:
     # Requests.
 
     def _enter(self, call: Call, now: float) -> None:
-        connection = self._roomiest()
+        connection = None if self._line else self._roomiest()
         if connection is not None:
             self._start(call, connection, now)
         elif len(self._line) >= self._limits.max_waiting:
             raise NotSent("queue_full")
         else:
             self._line.join(call)
-            self._grow()
+            self.has_room()
 
     def _start(self, call: Call, connection: Connection, now: float) -> None:
         call.attempts += 1
@@ -230,14 +230,20 @@ class Pool:
         try:
             await self._dialer.dial(connection, Counter(other.address for other in self._connections))
         except NotSent as error:
-            self._backoff.failed(error.reason)
-            if self._is_stranded:
-                self._line.fail(error.reason)
+            self._not_made(connection, error.reason)
         else:
             self._connections.append(connection)
         finally:
             self._dialing = None
         self.has_room()
+
+    def _not_made(self, connection: Connection, reason: str) -> None:
+        """Put the next attempt off, and tell those who wait; a peer that said goodbye has been judged already."""
+        if connection.standing.is_leaving:
+            return
+        self._backoff.failed(reason)
+        if self._is_stranded:
+            self._line.fail(reason)
 
     @property
     def _is_stranded(self) -> bool:

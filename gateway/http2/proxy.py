@@ -36,7 +36,7 @@ class Proxy(msgspec.Struct, frozen=True):
             host, port = parts.hostname, parts.port or 80
         except ValueError:
             raise wanted from None
-        if parts.scheme != "http" or not host or parts.path not in ("", "/"):
+        if parts.scheme != "http" or not host or parts.path not in ("", "/") or parts.query or parts.fragment:
             raise wanted
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         return cls(host, port, Secret(f"{user}:{password}" if user else ""))

@@ -16,6 +16,7 @@ class Standing:
         self._out = out
         self._health = health
         self._capacity = 0
+        self._was_shut = False
         self.is_open = False
         """Whether the peer has told its limits, and the connection has not ended."""
         self.is_writable = True
@@ -53,9 +54,10 @@ class Standing:
         """Rest while a body is held back: window mostly comes at once, and another connection is not worth it."""
         if self._out.is_shut:
             self.rest()
-        elif self._health.is_resting:
+        elif self._was_shut:
             self._health.rested()
             self.weigh()
+        self._was_shut = self._out.is_shut
 
     def weigh(self) -> None:
         """Work out anew how many streams may be open."""

@@ -46,10 +46,10 @@ class Channels(Generic[CredentialsT, ChannelT]):
         """List what is open."""
         return _ready(self._opened.values())
 
-    def statistics(self) -> PoolStatistics:
-        """Sum up what is open, what is closing, and what those that are closed have counted."""
-        ready = _ready((*self._opened.values(), *self._leaving))
-        return summed([self._closed, *(pool.statistics() for channel in ready for pool in channel.pools())])
+    def gone(self) -> PoolStatistics:
+        """Sum up what is closing, and what those that are closed have counted."""
+        leaving = (pool for channel in _ready(self._leaving) for pool in channel.pools())
+        return summed([self._closed, *(pool.statistics() for pool in leaving)])
 
     async def get(self, credentials: CredentialsT) -> ChannelT:
         """Return the channel of these credentials, opened now if it is not.
@@ -113,12 +113,12 @@ class OverChannels(ABC, Generic[CredentialsT, ChannelT]):
         self._channels.retain(fingerprints, self._grace)
 
     def pools(self) -> Iterable[Pool]:
-        """List all pools."""
+        """List the pools of all channels that are open."""
         return (pool for channel in self._channels.all() for pool in channel.pools())
 
     def statistics(self) -> PoolStatistics:
         """Sum up all pools there are and have been."""
-        return self._channels.statistics()
+        return summed([self._channels.gone(), *(pool.statistics() for pool in self.pools())])
 
     async def aclose(self) -> None:
         """Close everything now."""

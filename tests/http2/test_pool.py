@@ -8,7 +8,7 @@ import pytest
 from gateway.http2 import Limits, NotSent, Origin, Pool, Unanswered
 from tests.clock import ManualClock
 from tests.http2.conftest import MakePool, Send, a_request, replaced, served, until
-from tests.http2.scripted import GOAWAY, INITIAL_WINDOW, MAX_STREAMS, Server, settings
+from tests.http2.scripted import GOAWAY, INITIAL_WINDOW, MAX_STREAMS, Server, goaway, reset, settings
 
 
 async def test_nothing_is_opened_before_it_is_needed(server: Server, pool: Pool) -> None:
@@ -218,8 +218,6 @@ async def test_closing_while_connecting(server: Server, pool: Pool, send: Send) 
 
 
 async def test_what_comes_back_untouched_while_closing_is_not_repeated(server: Server, pool: Pool, send: Send) -> None:
-    from tests.http2.scripted import reset
-
     sending = send()
     peer = await server.accepted()
     first = await peer.request()
@@ -234,8 +232,6 @@ async def test_what_comes_back_untouched_while_closing_is_not_repeated(server: S
 
 
 async def test_a_retry_nobody_waits_for_any_more_is_none(server: Server, pool: Pool, send: Send) -> None:
-    from tests.http2.scripted import goaway
-
     sending, other = send("/first"), send("/other")
     peer = await server.accepted({MAX_STREAMS: 100, INITIAL_WINDOW: 65_535})
     await peer.requests(2)

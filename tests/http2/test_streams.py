@@ -93,8 +93,8 @@ async def test_the_deadline_holds_in_the_line_for_a_stream(
     first = send("/first", timeout=10)
     peer = await server.accepted({MAX_STREAMS: 1})
     request = await peer.request()
-    second = send("/second", timeout=3)
-    await clock.advance(3)
+    second = send("/second", timeout=1)
+    await clock.advance(1)
     with pytest.raises(NotSent) as caught:
         await second
     assert caught.value.reason == "deadline"

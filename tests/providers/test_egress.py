@@ -1,13 +1,11 @@
 """Which way out."""
 
-import ssl
 from pathlib import Path
 
 import pytest
 
-from gateway.http2 import Origin, Proxy
+from gateway.http2 import Proxy
 from gateway.providers.egress import Egress
-from tests.clock import ManualClock
 
 PROXY = Proxy("proxy.example.com", 3128)
 
@@ -53,10 +51,3 @@ def test_all_who_show_no_certificate_share_one_context(ca_file: str) -> None:
 def test_a_file_of_authorities_that_is_missing_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Egress(str(tmp_path / "missing.pem")).tls()
-
-
-async def test_pools_are_made_by_the_rule(ca_file: str, clock: ManualClock) -> None:
-    egress = Egress(ca_file)
-    pool = egress.pool(Origin("127.0.0.1", 9), egress.tls(), clock)
-    assert pool.statistics().open == 0
-    assert egress.tls().verify_mode is ssl.CERT_REQUIRED

@@ -107,7 +107,7 @@ NO_BEGINNINGS = {
 BEGINNINGS = [
     Fault("SETTINGS late", begins_late(settings({}), seconds=CONNECT_TIMEOUT - 0.1), settings=None),
     Fault("SETTINGS never", begins_late(seconds=CONNECT_TIMEOUT), **never_begun("connect_timeout")),
-    Fault("GOAWAY before SETTINGS", says(goaway(0, 2)), **never_begun("goaway"), goaways={"code_2": 1}),
+    Fault("GOAWAY before SETTINGS", says(goaway(0, 2)), settings=None, connections=2, goaways={"code_2": 1}),
     *[
         Fault(f"{name} before SETTINGS", says(octets), **never_begun("protocol_error", goaway(0, code)))
         for name, (octets, code) in NO_BEGINNINGS.items()
