@@ -208,8 +208,7 @@ class Pool:
         """Choose the connection with the most room, which spreads a burst over all."""
         best, most = None, 0
         for connection in self._connections:
-            room = connection.standing.room
-            if room > most:
+            if (room := connection.standing.room) > most:
                 best, most = connection, room
         return best
 
