@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.errors import PyMongoError
+from pymongo.uri_parser import split_options
 
 from gateway.model.app import App
 from gateway.model.errors import StoreError
@@ -157,6 +158,8 @@ async def _connect(url: StoreUrl) -> Client:
     options = {name: value for name, value in OPTIONS.items() if name.lower() not in url.options}
 
     def connect() -> Client:
+        if given := url.reveal().partition("?")[2]:
+            split_options(given, warn=False)  # the client itself would pass over a wrong one
         return AsyncIOMotorClient(url.reveal(), io_loop=loop, **options)
 
     try:

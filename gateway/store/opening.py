@@ -1,6 +1,9 @@
 """Which store a URL means, and the keys it is opened with."""
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
@@ -38,25 +41,43 @@ class OpenStore(msgspec.Struct, frozen=True):
     vault: Vault
 
 
-async def open_store(url: StoreUrl, keys: GivenKeys, may_make: bool = True) -> OpenStore:
+async def open_store(url: StoreUrl, keys: GivenKeys) -> OpenStore:
     """Open the store, or make it where it is empty.
 
     Args:
         url: where it is.
         keys: of the settings; an embedded store does without and has key files of its own.
-        may_make: whether one that is not there is made.
 
     Raises:
         SettingsError, StoreKeyError: the keys are missing, damaged or other ones.
         StoreError: it cannot be opened, or is of another schema.
     """
-    vault = keys.vault()
-    if url.path is None:
-        mongo = await MongoStore.open(url, _required(vault), may_make)
-        return OpenStore(mongo, mongo.vault)
-    path = Path(url.path)
-    sqlite = await SqliteStore.open(path, lambda is_new: vault or local_vault(path.parent, is_new), may_make)
-    return OpenStore(sqlite, sqlite.vault)
+    return await _open(url, _vault(url, keys), may_make=True)
+
+
+async def open_original(url: StoreUrl, keys: GivenKeys) -> OpenStore:
+    """Open a store that is to be copied, under the key files beside it if there are any, else under the keys given.
+
+    Raises:
+        SettingsError, StoreKeyError, StoreError: as for `open_store`; or there is none.
+    """
+    return await _open(url, _vault(url, await _keys_at(url, keys)), may_make=False)
+
+
+async def open_copy(url: StoreUrl, keys: GivenKeys, original: Vault) -> OpenStore:
+    """Open or make a store that is to become a copy; its keys are found as for the original.
+
+    Raises:
+        SettingsError, StoreKeyError, StoreError: as for `open_store`; or it has another lookup key.
+    """
+    vault = _vault(url, await _keys_at(url, keys))
+    if not await asyncio.to_thread(_finds_the_same, vault, original):
+        raise StoreKeyError(
+            "a copy under another lookup key would not know the workspaces' secrets; "
+            "give it the original's keys, by PUSH_GATEWAY_ENCRYPTION__KEYS_FILE=.../encryption.keys and "
+            "PUSH_GATEWAY_ENCRYPTION__LOOKUP_KEY_FILE=.../lookup.key, or as files beside an embedded store"
+        )
+    return await _open(url, vault, may_make=True)
 
 
 async def migrate_store(url: StoreUrl, keys: GivenKeys) -> list[str]:
@@ -65,22 +86,44 @@ async def migrate_store(url: StoreUrl, keys: GivenKeys) -> list[str]:
     Raises:
         SettingsError, StoreKeyError, StoreError: as for `open_store`.
     """
-    vault = keys.vault()
+    vault = _vault(url, keys)
     if url.path is None:
-        return await MongoStore.migrate(url, _required(vault))
-    path = Path(url.path)
-    return await SqliteStore.migrate(path, lambda is_new: vault or local_vault(path.parent, is_new))
+        return await MongoStore.migrate(url, vault(False))
+    return await SqliteStore.migrate(Path(url.path), vault)
 
 
-def keys_beside(url: StoreUrl, keys: GivenKeys) -> GivenKeys:
-    """Return none where an embedded store has key files of its own, whatever the settings give for another store."""
-    return GivenKeys() if url.path and has_local_keys(Path(url.path).parent) else keys
+async def _open(url: StoreUrl, vault: Callable[[bool], Vault], may_make: bool) -> OpenStore:
+    if url.path is None:
+        mongo = await MongoStore.open(url, vault(False), may_make)
+        return OpenStore(mongo, mongo.vault)
+    sqlite = await SqliteStore.open(Path(url.path), vault, may_make)
+    return OpenStore(sqlite, sqlite.vault)
 
 
-def _required(vault: Vault | None) -> Vault:
-    if vault is None:
-        raise StoreKeyError(
-            "a store on MongoDB needs the same keys in every gateway: set encryption.keys to what "
-            f"`{MAKE_KEY}` prints, and encryption.lookup_key to what it prints the next time"
-        )
-    return vault
+def _vault(url: StoreUrl, keys: GivenKeys) -> Callable[[bool], Vault]:
+    """Return what opens the store; told whether the store is new, for key files may be made for it only then."""
+    given = keys.vault()
+    if url.path is None:
+        return lambda is_new: given or _missing()
+    folder = Path(url.path).parent
+    return lambda is_new: given or local_vault(folder, is_new)
+
+
+def _missing() -> NoReturn:
+    raise StoreKeyError(
+        "a store on MongoDB needs the same keys in every gateway: set encryption.keys to what "
+        f"`{MAKE_KEY}` prints, and encryption.lookup_key to what it prints the next time"
+    )
+
+
+async def _keys_at(url: StoreUrl, keys: GivenKeys) -> GivenKeys:
+    """Return none where an embedded store has key files of its own: those given are for the other store."""
+    is_local = url.path is not None and await asyncio.to_thread(has_local_keys, Path(url.path).parent)
+    return GivenKeys() if is_local else keys
+
+
+def _finds_the_same(vault: Callable[[bool], Vault], original: Vault) -> bool:
+    try:
+        return vault(False).lookup_hash("copy", "") == original.lookup_hash("copy", "")
+    except StoreKeyError:  # none are there; new ones would be others
+        return False
