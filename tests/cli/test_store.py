@@ -9,10 +9,8 @@ from gateway.model.store_url import StoreUrl
 from tests.cli.process import Ended, push_gateway
 
 SQLITE = "sqlite:///data/gateway.db"
-NEW_KEYS = {
-    "PUSH_GATEWAY_ENCRYPTION__KEYS": Fernet.generate_key().decode(),
-    "PUSH_GATEWAY_ENCRYPTION__LOOKUP_KEY_FILE": "data/lookup.key",
-}
+KEYS = {"PUSH_GATEWAY_ENCRYPTION__KEYS": Fernet.generate_key().decode()}
+NEW_KEYS = {**KEYS, "PUSH_GATEWAY_ENCRYPTION__LOOKUP_KEY_FILE": "data/lookup.key"}
 """Of the new place: the lookup key is the old one."""
 
 
@@ -80,14 +78,13 @@ async def test_a_copy_under_another_lookup_key_is_refused_before_it_is_made(
     operator: Operator, mongo_url: StoreUrl
 ) -> None:
     await operator.sets_up()
+    other_lookup = {**KEYS, "PUSH_GATEWAY_ENCRYPTION__LOOKUP_KEY": "another"}
+    without_keys: dict[str, str] = {}
     for target, env in (
-        (mongo_url, {**NEW_KEYS, "PUSH_GATEWAY_ENCRYPTION__LOOKUP_KEY_FILE": "", "PUSH_GATEWAY_ENCRYPTION__KEYS": ""}),
-        (mongo_url, {"PUSH_GATEWAY_ENCRYPTION__KEYS": NEW_KEYS["PUSH_GATEWAY_ENCRYPTION__KEYS"]}),
-        (StoreUrl("sqlite:///other/gateway.db"), {}),
+        (mongo_url, other_lookup),
+        (mongo_url, without_keys),
+        (StoreUrl("sqlite:///other/gateway.db"), without_keys),
     ):
-        env = {name: value for name, value in env.items() if value}
-        if "PUSH_GATEWAY_ENCRYPTION__KEYS" in env:
-            env["PUSH_GATEWAY_ENCRYPTION__LOOKUP_KEY"] = "another"
         refused = await operator.types("store", "copy", "--from", SQLITE, "--to", target, **env)
         assert (refused.code, refused.err.count("\n")) == (2, 1)
         assert "PUSH_GATEWAY_ENCRYPTION__LOOKUP_KEY_FILE=.../lookup.key" in refused.err
@@ -101,13 +98,13 @@ async def test_a_copy_under_another_lookup_key_is_refused_before_it_is_made(
         (["copy"], 2, "the original and the copy are the same store"),
         (["copy", "--from", "sqlite:///none.db", "--to", SQLITE], 1, "there is no store at none.db"),
         (["copy", "--from", "mysql://user:hush@db", "--to", SQLITE], 2, "Expected a URL such as sqlite:///"),
-        (["copy", "--from", "mongodb://user:hush@127.0.0.1:9", "--to", SQLITE], 2, "keys to what it prints"),
+        (["copy", "--from", "mongodb://user:hush@127.0.0.1:9", "--to", SQLITE], 2, "set encryption.keys to what"),
     ],
 )
 async def test_what_cannot_be_copied_is_said(operator: Operator, arguments: list[str], code: int, words: str) -> None:
     ended = await operator.types("store", *arguments)
     assert ended.code == code
-    assert words.replace("keys to what it prints", "encryption.keys") in ended.err
+    assert words in ended.err
     assert "hush" not in ended.err
     assert list(operator.folder.iterdir()) == []
 
