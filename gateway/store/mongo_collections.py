@@ -9,7 +9,7 @@ end, and notices at the next look.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from pymongo import UpdateOne
@@ -28,6 +28,7 @@ QUIET_TRIES = 10
 """How often everything is read in the hope of a moment without changes."""
 DUPLICATE_KEY = 11000
 """MongoDB's code for a write that a unique index refuses."""
+T = TypeVar("T")
 _COLLECTIONS: dict[type, str] = {App: APPS, Workspace: WORKSPACES, Proof: PROOFS}
 _SUM = [{"$match": {"changes": {"$gt": 0}}}, {"$group": {"_id": None, "changes": {"$sum": "$changes"}}}]
 """With the match, and nothing else asked for, the index alone answers."""
@@ -80,8 +81,8 @@ async def load(database: Database, vault: Vault) -> Contents:
 
 
 async def _read_all(database: Database) -> _Found:
-    apps = [_row(found) for found in await database[APPS].find().to_list(None)]
-    workspaces = [_row(found) for found in await database[WORKSPACES].find().to_list(None)]
+    apps = [_as(_Row, found) for found in await database[APPS].find().to_list(None)]
+    workspaces = [_as(_Row, found) for found in await database[WORKSPACES].find().to_list(None)]
     proofs = await database[PROOFS].find({}, {"_id": 1}).to_list(None)
     return _Found(apps, workspaces, frozenset(proof["_id"] for proof in proofs))
 
@@ -97,9 +98,9 @@ def _contents(found: _Found, vault: Vault) -> Contents:
     )
 
 
-def _row(found: object) -> _Row:
+def _as(kind: type[T], found: object) -> T:
     try:
-        return msgspec.convert(found, _Row)
+        return msgspec.convert(found, kind)
     except msgspec.ValidationError as error:
         raise damaged(error) from None
 
@@ -150,8 +151,8 @@ async def page(database: Database, vault: Vault, kind: type[RecordT], after: str
 
 def _record(found: Mapping[str, Any], kind: type[RecordT], vault: Vault) -> RecordT:
     if issubclass(kind, Proof):
-        return kind(found["_id"], found["at"])
-    return read(_row(found).document, kind, vault)
+        return _as(kind, {"fingerprint": found["_id"], **found})
+    return read(_as(_Row, found).document, kind, vault)
 
 
 async def add(database: Database, records: Sequence[Record], vault: Vault) -> None:

@@ -22,6 +22,7 @@ from gateway.model.workspace import SecretHash, Workspace
 from gateway.store.crypto import Vault
 from gateway.store.mongo import MongoStore
 from gateway.store.mongo_database import MIGRATIONS
+from gateway.store.port import Proof
 from gateway.store.schema import newest
 from tests.mongodb import with_database
 from tests.servers.mongo import mongo
@@ -174,6 +175,13 @@ async def test_a_damaged_document_is_told_as_a_fault_of_the_store(
     async with opened(filled) as store:
         with pytest.raises(StoreError, match="a document in the store is damaged"):
             await store.load()
+
+
+async def test_a_damaged_proof_is_told_as_a_fault_of_the_store(filled: StoreUrl, inside: Inside) -> None:
+    await inside.does(lambda db: db["proofs"].insert_one({"_id": "f1", "at": "noon"}))
+    async with opened(filled) as store:
+        with pytest.raises(StoreError, match="a document in the store is damaged"):
+            await store.page(Proof, None, 1)
 
 
 async def test_a_damaged_meta_document_is_told(filled: StoreUrl, inside: Inside) -> None:
