@@ -5,7 +5,6 @@ from typing import Any, Protocol
 
 import msgspec
 from pymongo import IndexModel, ReturnDocument
-from pymongo.errors import DuplicateKeyError
 
 from gateway.model.errors import StoreError
 from gateway.store.crypto import Vault
@@ -97,19 +96,12 @@ async def _strangers(database: Database) -> list[str]:
     return [name for name in sorted(names) if await database[name].find_one({"_id": {"$ne": _KEY}}, {"_id": 1})]
 
 
-async def _claim(database: Database, vault: Vault, schema: int) -> Any:  # noqa: ANN401 - a document as the driver reads it
+async def _claim(database: Database, vault: Vault, schema: int) -> object:
     """Write the document by which the database is ours, or read the one that another gateway has just written."""
     made = {"$setOnInsert": {"schema": schema, "seal": vault.seal()}}
-
-    async def claim() -> object:
-        return await database[META].find_one_and_update(
-            {"_id": _KEY}, made, upsert=True, return_document=ReturnDocument.AFTER
-        )
-
-    try:
-        return await claim()
-    except DuplicateKeyError:  # two at once; MongoDB leaves it to the slower one to look again
-        return await claim()
+    return await database[META].find_one_and_update(
+        {"_id": _KEY}, made, upsert=True, return_document=ReturnDocument.AFTER
+    )
 
 
 def _meta(found: object) -> _Meta:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from asyncio import to_thread
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
@@ -239,9 +239,15 @@ async def test_a_load_that_has_the_last_revision_has_every_change(mongo_url: Sto
         assert all(load.revision == 1 + len(load.apps) + len(load.workspaces) for load in loads)
 
 
+async def nothing(_: bytes) -> None:
+    """Let everything pass."""
+
+
 @asynccontextmanager
-async def overheard(url: StoreUrl) -> AsyncIterator[tuple[StoreUrl, bytearray]]:
-    """Stand before the server, and write down what it is asked."""
+async def overheard(
+    url: StoreUrl, meddle: Callable[[bytes], Awaitable[None]] = nothing
+) -> AsyncIterator[tuple[StoreUrl, bytearray]]:
+    """Stand before the server, write down what it is asked, and do something before it hears it."""
     asked, (host, _, port) = bytearray(), url.reveal().split("/")[2].partition(":")
     connections: list[asyncio.Task[None]] = []
 
@@ -249,6 +255,7 @@ async def overheard(url: StoreUrl) -> AsyncIterator[tuple[StoreUrl, bytearray]]:
         with suppress(ConnectionError):
             while some := await reader.read(65_536):
                 notes += some
+                await (meddle if notes is asked else nothing)(some)
                 writer.write(some)
         writer.close()
 
@@ -294,6 +301,63 @@ async def test_what_the_url_says_goes_before(mongo_url: StoreUrl) -> None:
         assert MAJORITY_ON_DISK not in asked
 
 
+READ_WORKSPACES = bson.encode({"find": "workspaces"})[4:-1]
+
+
+@pytest.mark.skipif("MONGODB_URL" in os.environ, reason="the server of MONGODB_URL may have several members")
+async def test_a_load_amid_changes_of_several_documents_is_of_one_moment(mongo_url: StoreUrl) -> None:
+    async with opened(mongo_url) as writer:
+        is_due = asyncio.Event()
+
+        async def change(asked: bytes) -> None:
+            if is_due.is_set() and READ_WORKSPACES in asked:
+                is_due.clear()
+                await writer.put_app(APP)
+                await writer.put_workspace(WORKSPACE)
+
+        async with overheard(mongo_url, change) as (url, _), opened(url) as reader:
+            is_due.set()
+            loaded = await reader.load()
+            assert not is_due.is_set()
+        assert loaded == await writer.load()
+        assert (len(loaded.apps), len(loaded.workspaces)) == (1, 1)
+
+
+@pytest.mark.skipif("MONGODB_URL" in os.environ, reason="the server of MONGODB_URL may have several members")
+async def test_a_load_amid_changes_without_a_pause_ends_with_a_revision_that_is_not_the_last(
+    mongo_url: StoreUrl,
+) -> None:
+    async with opened(mongo_url) as writer:
+
+        async def change(asked: bytes) -> None:
+            if READ_WORKSPACES in asked:
+                await writer.remove_app(APP.id)
+                await writer.put_app(APP)
+
+        async with overheard(mongo_url, change) as (url, _), opened(url) as reader:
+            loaded = await reader.load()
+        assert loaded.revision < await writer.revision()
+
+
+@pytest.mark.skipif("MONGODB_URL" in os.environ, reason="the server of MONGODB_URL may have several members")
+async def test_closing_waits_for_a_change_that_the_server_has_not_answered(mongo_url: StoreUrl) -> None:
+    is_asked, may_pass = asyncio.Event(), asyncio.Event()
+
+    async def hold(asked: bytes) -> None:
+        if bson.encode({"update": "apps"})[4:-1] in asked:
+            is_asked.set()
+            await may_pass.wait()
+
+    async with overheard(mongo_url, hold) as (url, _), opened(url) as store:
+        putting = asyncio.create_task(store.put_app(APP))
+        await is_asked.wait()
+        closing = asyncio.create_task(store.close())
+        assert await asyncio.wait({closing}, timeout=0.2) == (set(), {closing})
+        may_pass.set()
+        assert (await putting).version == 1
+        await closing
+
+
 class Server:
     """A server that can be killed and started again on its port and data."""
 
@@ -334,11 +398,9 @@ async def test_a_server_that_was_away_is_used_again_by_itself(server: Server) ->
 
 
 async def test_a_server_that_is_not_there_is_told_at_once_and_without_the_password(server: Server) -> None:
-    url = StoreUrl(server.url.reveal().replace("mongodb://", "mongodb://user:hush-hush@"))
-    with pytest.raises(StoreError, match=f"cannot open the store {server.url}: .*refused") as caught:
+    url = StoreUrl(server.url.reveal().replace("mongodb://", "mongodb://user:refused@"))
+    with pytest.raises(StoreError, match=rf"^cannot open the store {server.url}: .* Connection \*\*\*$"):
         await MongoStore.open(url, VAULT)
-    assert "hush" not in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
