@@ -4,12 +4,11 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
-from pathlib import Path
 
 import msgspec
 
 from gateway import __version__
-from gateway.config import EncryptionSettings, ProvidersSettings, Settings
+from gateway.config import ProvidersSettings, Settings
 from gateway.delivery.admission import Admission
 from gateway.delivery.desk import Desk
 from gateway.delivery.dispatcher import Dispatcher
@@ -23,21 +22,15 @@ from gateway.providers.apns import ApnsHosts, ApnsProvider
 from gateway.providers.egress import Egress
 from gateway.providers.fcm import FcmHosts, FcmProvider
 from gateway.providers.providers import Providers
-from gateway.store.crypto import Vault, local_vault
+from gateway.store import opening
+from gateway.store.crypto import Vault
+from gateway.store.opening import GivenKeys, OpenStore
 from gateway.store.port import Store
-from gateway.store.sqlite import SqliteStore
 from gateway.web.doors import operator_door, public_door
 from gateway.web.health import Readiness
 from gateway.web.listening import Listener, bind
 from gateway.web.pages import OperatorPage, load_templates
 from gateway.web.push import PushDoor
-
-
-class OpenStore(msgspec.Struct, frozen=True):
-    """A store and the keys it was opened with."""
-
-    store: Store
-    vault: Vault
 
 
 class Gateway(msgspec.Struct, frozen=True):
@@ -61,20 +54,16 @@ async def open_store(settings: Settings) -> AsyncIterator[OpenStore]:
         StoreError: it cannot be opened.
         StoreKeyError: it was written under other keys.
     """
-    path = Path(settings.store.url.removeprefix("sqlite:///"))
-    store = await SqliteStore.open(path, lambda is_new: _vault(settings.encryption, path.parent, is_new))
+    opened = await opening.open_store(settings.store.url, given_keys(settings))
     try:
-        yield OpenStore(store, store.vault)
+        yield opened
     finally:
-        await store.close()
+        await opened.store.close()
 
 
-def _vault(settings: EncryptionSettings, folder: Path, is_new: bool) -> Vault:
-    if bool(settings.keys) != bool(settings.lookup_key):
-        raise SettingsError("[encryption] needs both keys and lookup_key, or neither")
-    if settings.keys:
-        return Vault([key.reveal() for key in settings.keys], settings.lookup_key.reveal())
-    return local_vault(folder, may_make=is_new)
+def given_keys(settings: Settings) -> GivenKeys:
+    """Return the keys of the settings, if they hold any."""
+    return GivenKeys(settings.encryption.keys, settings.encryption.lookup_key)
 
 
 @asynccontextmanager

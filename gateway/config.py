@@ -16,6 +16,7 @@ from msgspec import Meta
 from gateway.model.address import HostPort, Network
 from gateway.model.errors import SettingsError
 from gateway.model.secret import Secret
+from gateway.model.store_url import StoreUrl
 
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
 OptionalWebUrl = Annotated[
@@ -23,7 +24,6 @@ OptionalWebUrl = Annotated[
 ]
 TlsUrl = Annotated[str, Meta(pattern="^https://[^/]+", description="a URL that begins with https://")]
 OptionalTlsUrl = Annotated[str, Meta(pattern="^$|^https://[^/]+", description="a URL that begins with https://")]
-StoreUrl = Annotated[str, Meta(pattern="^sqlite:///.+", description="a URL such as sqlite:///data/gateway.db")]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,7 +44,7 @@ class ServerSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=
 class StoreSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where workspaces and apps are kept."""
 
-    url: StoreUrl = "sqlite:///data/gateway.db"
+    url: StoreUrl = StoreUrl("sqlite:///data/gateway.db")
 
 
 class EncryptionSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,7 +86,12 @@ class Settings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 _PREFIX = "PUSH_GATEWAY_"
 _THIS_MACHINE = ("localhost", "127.0.0.0/8", "::1")
-_FROM_TEXT: dict[type, Callable[[str], object]] = {Secret: Secret, HostPort: HostPort.parse, Network: Network.parse}
+_FROM_TEXT: dict[type, Callable[[str], object]] = {
+    Secret: Secret,
+    StoreUrl: StoreUrl.parse,
+    HostPort: HostPort.parse,
+    Network: Network.parse,
+}
 
 
 def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -174,7 +179,7 @@ def _with_variable(settings: Settings, variable: str, section: str, key: str, va
     if section not in _types_of(""):
         raise SettingsError(f"{variable}: no such section; there is {', '.join(_types_of(''))}")
     part, types = getattr(settings, section), _types_of(section)
-    if key.endswith("_file") and Secret in (types.get(base := key[:-5]), *get_args(types.get(base))):
+    if key.endswith("_file") and _is_secret(types.get(base := key[:-5])):
         key, value = base, _read_secret(variable, value)
     if key not in types:
         raise SettingsError(f"{variable}: no such setting; there is {', '.join(types)}")
@@ -203,6 +208,10 @@ def _from_text(variable: str, value: str, kind: object) -> object:
     except msgspec.ValidationError as error:
         message = _explain(str(error), lambda _: kind)[0]
         raise SettingsError(f"{variable}: {message}") from None
+
+
+def _is_secret(kind: object) -> bool:
+    return any(isinstance(one, type) and issubclass(one, Secret) for one in (kind, *get_args(kind)))
 
 
 def _is_list(kind: object) -> bool:

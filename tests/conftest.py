@@ -13,6 +13,9 @@ from gateway.model.clock import SystemClock
 from gateway.providers.simulator import Simulator
 from tests.anywhere import ANYWHERE
 from tests.clock import ManualClock
+from tests.mongodb import mongo_server, mongo_url
+
+__all__ = ["mongo_server", "mongo_url"]
 
 
 @pytest.fixture(autouse=True)

@@ -11,13 +11,14 @@ from gateway.config import EncryptionSettings, Settings, StoreSettings
 from gateway.delivery.registry import Registry
 from gateway.model.errors import SettingsError, StoreKeyError
 from gateway.model.secret import Secret
+from gateway.model.store_url import StoreUrl
 from tests.clock import ManualClock
 
 KEYS = (Secret(Fernet.generate_key().decode()),)
 
 
 def settings(folder: Path, **encryption: object) -> Settings:
-    store = StoreSettings(url=f"sqlite:///{folder}/store/gateway.db")
+    store = StoreSettings(url=StoreUrl(f"sqlite:///{folder}/store/gateway.db"))
     return Settings(store=store, encryption=EncryptionSettings(**encryption))
 
 

@@ -12,6 +12,7 @@ import pytest
 from gateway.config import Settings, load_settings
 from gateway.model.errors import SettingsError
 from gateway.model.secret import Secret
+from gateway.model.store_url import StoreUrl
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
 
@@ -24,7 +25,7 @@ CHANGED: dict[str, dict[str, object]] = {
         "drain_delay": 0.0,
         "drain_timeout": 3600.0,
     },
-    "store": {"url": "sqlite:////var/lib/gateway/gateway.db"},
+    "store": {"url": "mongodb://user:hush-store@a.example.com,b.example.com/push?replicaSet=rs0"},
     "encryption": {"keys": ("first-key", "second-key"), "lookup_key": "lookup"},
     "providers": {
         "apns_production_url": "https://apns.example.com:2197",
@@ -79,7 +80,7 @@ def test_without_a_file_everything_has_its_default() -> None:
     assert plain(settings) == plain(Settings())
     assert str(settings.server.listen) == "0.0.0.0:8080"
     assert str(settings.server.operator_listen) == "127.0.0.1:8081"
-    assert settings.store.url == "sqlite:///data/gateway.db"
+    assert settings.store.url.path == "data/gateway.db"
 
 
 def test_the_table_of_changes_covers_every_setting_and_changes_each() -> None:
@@ -151,7 +152,11 @@ def test_other_variables_are_not_looked_at() -> None:
             2,
             "providers.fcm_token_url: expected a URL that begins with https://",
         ),
-        ("[store]\nurl = 'mongodb://db'", 2, "store.url: expected a URL such as sqlite:///data/gateway.db"),
+        (
+            "[store]\nurl = 'mysql://u:hush-hush@db'",
+            2,
+            "store.url: expected a URL such as sqlite:///data/gateway.db or mongodb://host/push_gateway",
+        ),
         (
             "# levels\n[logging]\nformat = 'json'\nlevel = 'loud'",
             4,
@@ -235,15 +240,18 @@ def test_a_wrong_variable_is_named(variable: str, value: str, rest: str | None) 
 def test_secrets_may_lie_in_files_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("one,two\n")
     (tmp_path / "lookup").write_text("found again\n")
+    (tmp_path / "url").write_text("mongodb://user:hush-hush@db/push\n")
     settings = load_settings(
         None,
         {
             "PUSH_GATEWAY_ENCRYPTION__KEYS_FILE": str(tmp_path / "keys"),
             "PUSH_GATEWAY_ENCRYPTION__LOOKUP_KEY_FILE": str(tmp_path / "lookup"),
+            "PUSH_GATEWAY_STORE__URL_FILE": str(tmp_path / "url"),
         },
     )
     assert settings.encryption.keys == (Secret("one"), Secret("two"))
     assert settings.encryption.lookup_key == Secret("found again")
+    assert settings.store.url == StoreUrl("mongodb://user:hush-hush@db/push")
 
 
 def test_a_secrets_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -258,12 +266,15 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
     for shown in (repr(settings), str(settings), f"{settings.encryption}"):
         assert "first-key" not in shown
         assert "hush-hush" not in shown
+        assert "hush-store" not in shown
         assert "keys=(***, ***), lookup_key=***" in shown
 
 
 @pytest.mark.parametrize(
     "text",
     [
+        "[store]\nurl = 'postgres://user:hush-hush@db'",
+        "[store]\nurl = ['mongodb://user:hush-hush@db']",
         "[encryption]\nkeys = 'hush-hush'",
         "[encryption]\nkeys = ['hush-hush', 7]",
         "[encryption]\nkeys = ['hush-hush', ['hush-hush']]",

@@ -10,6 +10,7 @@ from gateway.cli.demo import demo
 from gateway.cli.send import send
 from gateway.cli.serve import serve
 from gateway.cli.simulate import simulate
+from gateway.cli.store import store_group
 from gateway.cli.workspaces import workspace_group
 from gateway.model.errors import GatewayError
 
@@ -23,7 +24,7 @@ def cli(context: click.Context, config: Path | None) -> None:
     context.obj = config
 
 
-for command in (serve, demo, simulate, app_group, workspace_group, send):
+for command in (serve, demo, simulate, app_group, workspace_group, store_group, send):
     cli.add_command(command)
 
 

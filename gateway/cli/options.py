@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from gateway.model.address import HostPort, Network
+from gateway.model.store_url import StoreUrl
 
 
 class _HostPort(click.ParamType[HostPort]):
@@ -13,6 +14,16 @@ class _HostPort(click.ParamType[HostPort]):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> HostPort:
         try:
             return HostPort.parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _StoreUrl(click.ParamType[StoreUrl]):
+    name = "URL"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> StoreUrl:
+        try:
+            return StoreUrl.parse(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -29,4 +40,5 @@ class _Range(click.ParamType[str]):
 
 HOST_PORT = _HostPort()
 CIDR = _Range()
+STORE_URL = _StoreUrl()
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

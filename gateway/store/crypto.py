@@ -17,6 +17,10 @@ from gateway.model.errors import StoreKeyError
 _CHECK = b"push-gateway"
 
 
+MAKE_KEY = "python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
+"""The command that prints a new key."""
+
+
 class Vault:
     """Encrypts with the first key, decrypts with any, and hashes with the lookup key."""
 
@@ -24,10 +28,7 @@ class Vault:
         try:
             self._fernet = MultiFernet([Fernet(key) for key in keys])
         except ValueError:
-            raise StoreKeyError(
-                "an encryption key is not 32 bytes in base64; make one with "
-                "`python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'`"
-            ) from None
+            raise StoreKeyError(f"an encryption key is not 32 bytes in base64; make one with `{MAKE_KEY}`") from None
         self._lookup_key = lookup_key.encode()
 
     def __repr__(self) -> str:
@@ -80,6 +81,11 @@ def local_vault(folder: Path, may_make: bool) -> Vault:
     keys = _key_file(folder / "encryption.keys", may_make, lambda: Fernet.generate_key().decode())
     lookup = _key_file(folder / "lookup.key", may_make, lambda: secrets.token_urlsafe(32))
     return Vault(keys.split(), lookup.strip())
+
+
+def has_local_keys(folder: Path) -> bool:
+    """Tell whether `local_vault` has made its files here."""
+    return (folder / "lookup.key").exists()
 
 
 def _key_file(path: Path, may_make: bool, make: Callable[[], str]) -> str:

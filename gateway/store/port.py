@@ -1,11 +1,24 @@
 """The port to the store; the same contract tests run against every adapter."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from gateway.model.app import App
 from gateway.model.workspace import Workspace
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """Credentials, by fingerprint, that have delivered at `at` (UNIX seconds)."""
+
+    fingerprint: str
+    at: float
+
+
+Record = App | Workspace | Proof
+"""One thing that is kept."""
+RecordT = TypeVar("RecordT", bound=Record)
 
 
 class Contents(msgspec.Struct, frozen=True):
@@ -31,7 +44,7 @@ class Store(Protocol):
         ...
 
     async def load(self) -> Contents:
-        """Read everything, as of one revision."""
+        """Read everything, as of one revision; what is not in it yet has a later one."""
         ...
 
     async def put_app(self, app: App) -> App:
@@ -64,6 +77,24 @@ class Store(Protocol):
         """Remember that these credentials have delivered at `at` (UNIX seconds). No change of the revision."""
         ...
 
+    async def page(self, kind: type[RecordT], after: str | None, limit: int) -> list[RecordT]:
+        """Read the first `limit` records of a kind by their keys, of those behind the key `after` (None: of all)."""
+        ...
+
+    async def add(self, records: Sequence[Record]) -> None:
+        """Add records of another store as they are, with their versions; a proof that is there takes the time given.
+
+        Raises:
+            Changed: one is there already; those before it may have been added.
+            NameTaken: another one has its name; likewise.
+        """
+        ...
+
     async def close(self) -> None:
         """Finish what is under way and let go of the store."""
         ...
+
+
+def key_of(record: Record) -> str:
+    """Return what a record is found by among those of its kind."""
+    return record.fingerprint if isinstance(record, Proof) else record.id

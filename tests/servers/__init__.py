@@ -1,1 +1,1 @@
-"""HTTP/2 servers nobody here wrote: what our client says is checked by them, and its speed measured against them."""
+"""Servers nobody here wrote: what our clients say is checked by them, and the speed of HTTP/2 measured against them."""

@@ -1,12 +1,12 @@
 """Every adapter of the store, each on data of its own."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 
 from gateway.store.crypto import Vault
+from gateway.store.mongo import MongoStore
 from gateway.store.port import Store
 from gateway.store.sqlite import SqliteStore
 
@@ -14,20 +14,31 @@ OpenStore = Callable[[], Awaitable[Store]]
 """Opens one more store object on the same data, as another gateway would."""
 
 
-def _sqlite(folder: Path) -> OpenStore:
-    vault = Vault([Fernet.generate_key().decode()], "lookup")
-    return lambda: SqliteStore.open(folder / "gateway.db", lambda is_new: vault)
+def _sqlite(request: pytest.FixtureRequest, vault: Vault) -> OpenStore:
+    path = request.getfixturevalue("tmp_path") / "gateway.db"
+    return lambda: SqliteStore.open(path, lambda is_new: vault)
 
 
-ADAPTERS: dict[str, Callable[[Path], OpenStore]] = {"sqlite": _sqlite}
+def _mongo(request: pytest.FixtureRequest, vault: Vault) -> OpenStore:
+    url = request.getfixturevalue("mongo_url")
+    return lambda: MongoStore.open(url, vault)
+
+
+ADAPTERS: dict[str, Callable[[pytest.FixtureRequest, Vault], OpenStore]] = {"mongo": _mongo, "sqlite": _sqlite}
 
 
 @pytest.fixture(params=sorted(ADAPTERS))
-async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenStore]:
-    open_one, opened = ADAPTERS[request.param](tmp_path), []
+def adapter(request: pytest.FixtureRequest) -> OpenStore:
+    """Each adapter, on data of its own."""
+    return ADAPTERS[request.param](request, Vault([Fernet.generate_key().decode()], "lookup"))
+
+
+@pytest.fixture
+async def open_store(adapter: OpenStore) -> AsyncIterator[OpenStore]:
+    opened: list[Store] = []
 
     async def open_and_remember() -> Store:
-        opened.append(await open_one())
+        opened.append(await adapter())
         return opened[-1]
 
     yield open_and_remember

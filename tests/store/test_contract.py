@@ -1,7 +1,7 @@
 """What every adapter of the store does, whatever it keeps things in."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.model.app import ApnsCredentials, ApnsEnvironment, App, FcmCredentials
 from gateway.model.errors import Changed, NameTaken, StoreError
 from gateway.model.workspace import SecretHash, Workspace
-from gateway.store.port import Store
+from gateway.store.port import Proof, Record, Store, key_of
 from tests.store.conftest import OpenStore
 
 APP = App(id="app-1", name="Chat")
@@ -233,6 +233,57 @@ async def test_every_field_comes_back_as_it_was(store: Store, app: App, workspac
     await store.remove_workspace(workspace.id)
 
 
+def some_records() -> list[Record]:
+    return [
+        *(App(id=key, name=f"app {key}", version=5) for key in "dbca"),
+        *(Workspace(id=key, name=f"workspace {key}", apps=(), secrets=(), version=6) for key in "bac"),
+        *(Proof(key, 1.5) for key in ("b", "", "a")),
+    ]
+
+
+async def test_records_are_added_as_they_are_and_each_counts(store: Store) -> None:
+    before = await store.revision()
+    await store.add(some_records())
+    contents = await store.load()
+    assert {*contents.apps, *contents.workspaces} == {one for one in some_records() if not isinstance(one, Proof)}
+    assert contents.proven == {"", "a", "b"}
+    assert contents.revision == before + 7
+    assert (await store.put_app(contents.apps[0])).version == 6
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 10])
+@pytest.mark.parametrize(("kind", "keys"), [(App, "abcd"), (Workspace, "abc"), (Proof, ["", "a", "b"])])
+async def test_records_come_page_by_page_in_the_order_of_their_keys(
+    store: Store, kind: type[Record], keys: Sequence[str], limit: int
+) -> None:
+    await store.add(some_records())
+    found, after = [], None
+    while page := await store.page(kind, after, limit):
+        assert len(page) <= limit
+        found += page
+        after = key_of(page[-1])
+    assert [key_of(record) for record in found] == list(keys)
+    assert set(found) == {record for record in some_records() if isinstance(record, kind)}
+
+
+@KINDS
+async def test_what_is_there_is_not_added_again(store: Store, kind: str) -> None:
+    shelf = Shelf(store, kind)
+    put = await shelf.put("1", "first")
+    for version in (1, 2):
+        with pytest.raises(Changed):
+            await store.add([msgspec.structs.replace(put, name="other", version=version)])
+    with pytest.raises(NameTaken):
+        await store.add([msgspec.structs.replace(put, id="2")])
+    assert await shelf.all() == (put,)
+
+
+async def test_a_proof_that_is_added_again_takes_the_time_given(store: Store) -> None:
+    await store.add([Proof("f1", 1.0)])
+    await store.add([Proof("f1", 2.0), Proof("f2", 1.0)])
+    assert await store.page(Proof, None, 9) == [Proof("f1", 2.0), Proof("f2", 1.0)]
+
+
 async def test_two_stores_on_the_same_data_see_each_others_changes(open_store: OpenStore) -> None:
     here, there = await open_store(), await open_store()
     before = await there.revision()
@@ -317,8 +368,10 @@ async def test_a_load_amid_changes_is_of_one_revision(open_store: OpenStore) -> 
         lambda store: store.put_workspace(WORKSPACE),
         lambda store: store.remove_workspace("workspace-1"),
         lambda store: store.add_proof("f1", 1.0),
+        lambda store: store.page(App, None, 1),
+        lambda store: store.add([APP]),
     ],
-    ids=["revision", "load", "put_app", "remove_app", "put_workspace", "remove_workspace", "add_proof"],
+    ids=["revision", "load", "put_app", "remove_app", "put_workspace", "remove_workspace", "add_proof", "page", "add"],
 )
 async def test_a_closed_store_says_so(store: Store, use: Callable[[Store], Awaitable[object]]) -> None:
     await store.close()

@@ -16,9 +16,11 @@ from gateway.model.app import ApnsCredentials, App, FcmCredentials
 from gateway.model.errors import StoreError, StoreKeyError
 from gateway.model.workspace import SecretHash, Workspace
 from gateway.store.crypto import Vault, local_vault
+from gateway.store.schema import newest
 from gateway.store.sqlite import SqliteStore
-from gateway.store.sqlite_file import SCHEMA_VERSION
+from gateway.store.sqlite_file import MIGRATIONS
 
+SCHEMA_VERSION = newest(MIGRATIONS)
 KEYS = [Fernet.generate_key().decode()]
 APP = App(
     id="app-1",

@@ -1,0 +1,117 @@
+"""The MongoDB database: how it is made, and told from other programs' databases."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+from pymongo import IndexModel, ReturnDocument
+
+from gateway.model.errors import StoreError
+from gateway.store.crypto import Vault
+from gateway.store.documents import damaged
+from gateway.store.schema import Migration, check_schema, newest, pending
+
+META = "meta"
+APPS = "apps"
+WORKSPACES = "workspaces"
+PROOFS = "proofs"
+
+
+class Database(Protocol):
+    """What is needed of a database: Motor's has it, and so has the one of PyMongo's own asynchronous API."""
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a collection of either
+        """Return the collection of that name."""
+        ...
+
+    async def list_collection_names(self) -> list[str]:
+        """Return the names of the collections that are there."""
+        ...
+
+
+MongoMigration = Migration[Callable[[Database], Awaitable[None]]]
+MIGRATIONS: tuple[MongoMigration, ...] = ()
+"""In order; a new database is what they lead to."""
+
+_INDEXES = (IndexModel("name", name="name", unique=True), IndexModel("changes", name="changes"))
+"""Of apps and workspaces."""
+_KEY = "gateway"
+
+
+class _Meta(msgspec.Struct, frozen=True):
+    """The one document by which a database is ours; `seal` proves the keys."""
+
+    schema: int
+    seal: bytes
+
+
+async def prepare(database: Database, vault: Vault, may_make: bool, migrations: Sequence[MongoMigration]) -> None:
+    """Make what is missing in the database, and check that it is ours and these are its keys.
+
+    However many gateways do this at once, one makes it and all of them can use it.
+
+    Raises:
+        StoreError: it is another program's, of another schema, or empty and `may_make` is false.
+        StoreKeyError: it was written under other keys.
+    """
+    check_schema(await _own(database, vault, may_make, migrations), migrations)
+    await _make_indexes(database)
+
+
+async def migrate(database: Database, vault: Vault, migrations: Sequence[MongoMigration]) -> list[str]:
+    """Bring the database to the newest schema; return what was done.
+
+    Raises:
+        StoreError, StoreKeyError: as for `prepare`.
+    """
+    found, done = await _own(database, vault, True, migrations), []
+    for number, migration in enumerate(pending(found, migrations), found):
+        await migration.run(database)
+        await database[META].update_one({"_id": _KEY, "schema": number}, {"$set": {"schema": number + 1}})
+        done.append(migration.does)
+    await _make_indexes(database)
+    return done
+
+
+async def _own(database: Database, vault: Vault, may_make: bool, migrations: Sequence[MongoMigration]) -> int:
+    """Return the schema of the database, which is ours or empty; nothing is written to any other."""
+    strangers = await _strangers(database)
+    found = await database[META].find_one({"_id": _KEY})
+    if found is None and strangers:
+        raise StoreError(
+            f"the database holds what is not the gateway's ({', '.join(strangers)}); "
+            "name one of its own in store.url, behind the host: mongodb://host/push_gateway"
+        )
+    if found is None and not may_make:
+        raise StoreError("there is no store in this database; check its name, which stands behind the host")
+    meta = _meta(found or await _claim(database, vault, newest(migrations)))
+    pending(meta.schema, migrations)
+    vault.verify(meta.seal)
+    return meta.schema
+
+
+async def _strangers(database: Database) -> list[str]:
+    """Name the collections that hold more than the document by which a database is ours."""
+    names = [name for name in await database.list_collection_names() if not name.startswith("system.")]
+    return [name for name in sorted(names) if await database[name].find_one({"_id": {"$ne": _KEY}}, {"_id": 1})]
+
+
+async def _claim(database: Database, vault: Vault, schema: int) -> object:
+    """Write the document by which the database is ours, or read the one that another gateway has just written."""
+    made = {"$setOnInsert": {"schema": schema, "seal": vault.seal()}}
+    return await database[META].find_one_and_update(
+        {"_id": _KEY}, made, upsert=True, return_document=ReturnDocument.AFTER
+    )
+
+
+def _meta(found: object) -> _Meta:
+    try:
+        return msgspec.convert(found, _Meta)
+    except msgspec.ValidationError as error:
+        raise damaged(error) from None
+
+
+async def _make_indexes(database: Database) -> None:
+    """Make them where they are missing; the server refuses where they are others."""
+    for name in (APPS, WORKSPACES):
+        await database[name].create_indexes([*_INDEXES])
