@@ -44,6 +44,18 @@ def client_tls(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
+@pytest.fixture(scope="session")
+def named_tls(authority: trustme.CA) -> ssl.SSLContext:
+    return server_context(authority.issue_cert("push.example.com"), ["h2"])
+
+
+@pytest.fixture
+async def named_server(named_tls: ssl.SSLContext) -> AsyncIterator[Server]:
+    """A server whose certificate is for a name, and for no address."""
+    async with scripted(named_tls) as server:
+        yield server
+
+
 @pytest.fixture
 async def server(server_tls: ssl.SSLContext) -> AsyncIterator[Server]:
     async with scripted(server_tls) as server:

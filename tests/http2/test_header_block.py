@@ -12,7 +12,7 @@ from gateway.http2 import NotSent
 from gateway.http2.header_block import OUR_TABLE, BlockWriter
 
 SHORT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=200)
-TEXT = SHORT | st.sampled_from([126, 127, 128, 511, 512, 4_000, 5_000, 70_000]).map(lambda size: "x" * size)
+TEXT = SHORT | st.sampled_from([126, 127, 128, 255, 511, 512, 4_000, 5_000, 70_000]).map(lambda size: "x" * size)
 NAMES = st.sampled_from(["apns-topic", "authorization", "content-type", "x-a", "x-b", "accept-encoding", "cookie"])
 HEADERS = st.lists(st.tuples(NAMES, TEXT), max_size=4).map(tuple)
 FEW_HEADERS = st.sampled_from([(("apns-topic", f"t{n}"), ("authorization", f"bearer {n}")) for n in range(4)])

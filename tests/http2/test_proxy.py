@@ -37,16 +37,17 @@ async def test_requests_go_through_the_proxy_to_the_host(
 
 
 async def test_a_name_is_left_to_the_proxy_and_verified_as_the_host(
-    server: Server, proxy: ConnectProxy, make_pool: MakePool, send: Send
+    named_server: Server, proxy: ConnectProxy, make_pool: MakePool, send: Send
 ) -> None:
-    proxy.hosts = {"localhost:443": ("127.0.0.1", server.port)}
-    by = make_pool(host="localhost", port=443, proxy=Proxy("127.0.0.1", proxy.port))
+    proxy.hosts = {"push.example.com:443": ("127.0.0.1", named_server.port)}
+    by = make_pool(host="push.example.com", port=443, proxy=Proxy("127.0.0.1", proxy.port))
     sending = send(by=by)
-    peer = await server.accepted()
+    peer = await named_server.accepted()
     request = await peer.request()
-    assert dict(request.headers)[":authority"] == "localhost"
+    assert dict(request.headers)[":authority"] == "push.example.com"
     peer.answer(request.stream)
     assert (await sending).status == 200
+    await by.aclose()
 
 
 async def test_credentials_are_shown_to_the_proxy_alone(

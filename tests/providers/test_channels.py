@@ -1,15 +1,17 @@
 """One channel for each set of credentials, for as long as they are in use."""
 
 import asyncio
+import ssl
 from collections.abc import Iterable
 
 import msgspec
 import pytest
 
-from gateway.http2 import Pool
+from gateway.http2 import NotSent, Origin, Pool, Request
 from gateway.model.app import FcmCredentials
 from gateway.model.errors import CredentialsError
 from gateway.providers.channels import Channels
+from tests.clock import ManualClock
 
 FIRST = FcmCredentials(project_id="p", client_email="e", service_account="{}", fingerprint="first")
 SECOND = msgspec.structs.replace(FIRST, fingerprint="second")
@@ -23,9 +25,10 @@ class Wire:
         self.graces: list[float] = []
         self.may_close = asyncio.Event()
         self.may_close.set()
+        self.pool = Pool(Origin("127.0.0.1", 9), ssl.create_default_context(), clock=ManualClock())
 
     def pools(self) -> Iterable[Pool]:
-        return ()
+        return (self.pool,)
 
     async def aclose(self, grace: float) -> None:
         self.graces.append(grace)
@@ -89,6 +92,22 @@ async def test_all_but_those_in_use_begin_to_close_and_nobody_waits(channels: Ch
     assert (first.graces, second.graces) == ([7.0], [])
     assert await channels.get(FIRST) is not first
     first.may_close.set()
+
+
+async def test_what_a_channel_has_counted_stays_while_it_closes_and_after(
+    channels: Channels[FcmCredentials, Wire],
+) -> None:
+    wire = await channels.get(FIRST)
+    for _ in range(3):
+        with pytest.raises(NotSent):
+            await wire.pool.send(Request("/", (), (), b""), timeout=1)
+    assert channels.gone().requests == 0
+    wire.may_close.clear()
+    channels.retain((), 7.0)
+    assert channels.gone().requests == 3
+    wire.may_close.set()
+    await channels.aclose()
+    assert channels.gone().requests == 3
 
 
 async def test_closing_waits_for_all_that_are_closing_already(channels: Channels[FcmCredentials, Wire]) -> None:
