@@ -16,6 +16,7 @@ class Deadlines:
     def __init__(self, clock: Clock, expire: Callable[[tuple[Call, ...]], None]) -> None:
         self._clock = clock
         self._expire = expire
+        self._newest = 0
         self._due: dict[int, dict[Call, None]] = {}
         self._timers: dict[int, Timer] = {}
 
@@ -26,7 +27,15 @@ class Deadlines:
         if due is None:
             due = self._begin(moment)
         due[call] = None
-        call.due = due
+        call.moment = moment
+
+    def remove(self, call: Call) -> None:
+        """Expect no end of a call any more; harmless when it has been handed over."""
+        due = self._due.get(call.moment)
+        if due is not None:
+            due.pop(call, None)
+            if not due and call.moment != self._newest:  # others will soon be added to the newest
+                self._forget(call.moment)
 
     def stop(self) -> None:
         """Forget all of them."""
@@ -36,10 +45,18 @@ class Deadlines:
         self._due.clear()
 
     def _begin(self, moment: int) -> dict[Call, None]:
+        if self._due.get(self._newest) == {}:
+            self._forget(self._newest)
+        self._newest = moment
         due = self._due[moment] = {}
         seconds = moment / PER_SECOND - self._clock.monotonic()
         self._timers[moment] = self._clock.call_later(seconds, lambda: self._end(moment))
         return due
+
+    def _forget(self, moment: int) -> None:
+        """Let go of a moment at which nothing comes due: a dict that was full once stays as large as it was."""
+        del self._due[moment]
+        self._timers.pop(moment).cancel()
 
     def _end(self, moment: int) -> None:
         del self._timers[moment]

@@ -89,7 +89,7 @@ class Pool:
         try:
             return await call.answer
         finally:
-            call.due.pop(call, None)
+            self._deadlines.remove(call)
             if call.answer.cancelled():
                 self._withdraw(call, is_overdue=False)
 

@@ -19,10 +19,10 @@ class Carrier(Protocol):
 class Call:
     """A request somebody waits for. At most one stream at a time carries it, and it ends once."""
 
-    __slots__ = ("answer", "attempts", "due", "request", "stream")
+    __slots__ = ("answer", "attempts", "moment", "request", "stream")
 
-    due: "dict[Call, None]"
-    """Those that wait for the same deadline, in order."""
+    moment: int
+    """When it comes due, as Deadlines counts."""
 
     def __init__(self, request: Request, answer: "asyncio.Future[Response]") -> None:
         self.request = request

@@ -42,7 +42,8 @@ async def test_what_was_removed_does_not_expire(deadlines: Deadlines, expired: l
     one, other = call(), call()
     for each in (one, other):
         deadlines.add(each, clock.monotonic() + 1)
-    del one.due[one]
+    deadlines.remove(one)
+    deadlines.remove(one)
     await clock.advance(1)
     assert expired == [other]
 
@@ -51,6 +52,21 @@ async def test_those_that_come_due_together_share_a_timer(deadlines: Deadlines, 
     for number in range(1000):
         deadlines.add(call(), clock.monotonic() + 1 + number * TICK / 1000)
     assert clock.pending == 2
+
+
+async def test_moments_at_which_nothing_comes_due_any_more_are_forgotten(
+    deadlines: Deadlines, clock: ManualClock
+) -> None:
+    for number in range(100):
+        calls = [call() for _ in range(3)]
+        for each in calls:
+            deadlines.add(each, clock.monotonic() + 10)
+        if number % 2:
+            await clock.advance(TICK)
+        for each in calls:
+            deadlines.remove(each)
+        await clock.advance(TICK)
+    assert clock.pending == 1
 
 
 async def test_after_the_end_nothing_expires(deadlines: Deadlines, expired: list[Call], clock: ManualClock) -> None:
