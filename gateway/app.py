@@ -8,12 +8,13 @@ from contextlib import ExitStack, asynccontextmanager
 import msgspec
 
 from gateway import __version__
-from gateway.config import ProvidersSettings, Settings
+from gateway.config import ProvidersSettings, Settings, StoreSettings
 from gateway.delivery.admission import Admission
 from gateway.delivery.desk import Desk
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.follower import Follower
 from gateway.delivery.guard import Proofs
+from gateway.delivery.records import DeliveryLog
 from gateway.http2 import Proxy
 from gateway.model.clock import Clock
 from gateway.model.errors import SettingsError
@@ -32,6 +33,8 @@ from gateway.web.listening import Listener, bind
 from gateway.web.pages import OperatorPage, load_templates
 from gateway.web.push import PushDoor
 
+DAY = 86_400.0
+
 
 class Gateway(msgspec.Struct, frozen=True):
     """Everything a push needs, put together; no door yet."""
@@ -42,6 +45,7 @@ class Gateway(msgspec.Struct, frozen=True):
     providers: Providers
     admission: Admission
     desk: Desk
+    deliveries: DeliveryLog
     metrics: Metrics
     clock: Clock
 
@@ -69,10 +73,14 @@ def given_keys(settings: Settings) -> GivenKeys:
 @asynccontextmanager
 async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gateway]:
     """Put the gateway together on its store; pushes can be sent once the follower has a snapshot."""
-    async with open_store(settings) as opened, _open_providers(settings.providers, clock) as providers:
+    async with (
+        open_store(settings) as opened,
+        _open_providers(settings.providers, clock) as providers,
+        _recording(opened.store, settings.store, clock) as deliveries,
+    ):
         metrics, proofs = Metrics(clock, __version__), Proofs(opened.store, clock)
         follower = Follower(opened.store, providers, proofs, clock)
-        metrics.watch(providers.statistics, lambda: _expiries(follower))
+        metrics.watch(providers.statistics, lambda: _expiries(follower), deliveries.statistics)
         dispatcher = Dispatcher(follower, providers, proofs, metrics, clock, settings.providers.timeout)
         gateway = Gateway(
             store=opened.store,
@@ -81,6 +89,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             providers=providers,
             admission=Admission(follower, opened.vault, clock),
             desk=Desk(dispatcher, clock),
+            deliveries=deliveries,
             metrics=metrics,
             clock=clock,
         )
@@ -88,6 +97,19 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             yield gateway
         finally:
             await proofs.flush()
+
+
+@asynccontextmanager
+async def _recording(store: Store, settings: StoreSettings, clock: Clock) -> AsyncIterator[DeliveryLog]:
+    """Write the delivery log while the block runs, and what is left at its end."""
+    deliveries = DeliveryLog(store, clock, settings.delivery_retention * DAY)
+    task = asyncio.create_task(deliveries.run(), name="delivery log")
+    try:
+        yield deliveries
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await deliveries.flush()
 
 
 @asynccontextmanager
@@ -153,7 +175,13 @@ async def open_doors(gateway: Gateway, settings: Settings) -> AsyncIterator[Door
     server, readiness = settings.server, Readiness(gateway.follower)
     templates = await asyncio.to_thread(load_templates)
     push = PushDoor(
-        gateway.admission, gateway.desk, gateway.vault, gateway.metrics, gateway.clock, server.trusted_proxies
+        gateway.admission,
+        gateway.desk,
+        gateway.deliveries,
+        gateway.vault,
+        gateway.metrics,
+        gateway.clock,
+        server.trusted_proxies,
     )
     page = OperatorPage(gateway.follower, readiness)
     apps = (

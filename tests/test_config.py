@@ -25,7 +25,10 @@ CHANGED: dict[str, dict[str, object]] = {
         "drain_delay": 0.0,
         "drain_timeout": 3600.0,
     },
-    "store": {"url": "mongodb://user:hush-store@a.example.com,b.example.com/push?replicaSet=rs0"},
+    "store": {
+        "url": "mongodb://user:hush-store@a.example.com,b.example.com/push?replicaSet=rs0",
+        "delivery_retention": 0.5,
+    },
     "encryption": {"keys": ("first-key", "second-key"), "lookup_key": "lookup"},
     "providers": {
         "apns_production_url": "https://apns.example.com:2197",
@@ -184,11 +187,11 @@ def test_a_wrong_value_is_named_with_its_file_line_and_key(tmp_path: Path, text:
 @pytest.mark.parametrize(
     ("text", "line", "key", "there_is"),
     [
-        ("[store]\nurl = 'sqlite:///x'\nurls = 1", 3, "store.urls", "url"),
+        ("[store]\nurl = 'sqlite:///x'\nurls = 1", 3, "store.urls", "url, delivery_retention"),
         ("[logging]\n\n[logging.files]\npath = 1", 3, "logging.files", "level, format"),
         ("[store]\n[databases]\nurl = 1", 2, "databases", "server, store, encryption, providers, logging"),
         ("listen = 1", 1, "listen", "server, store, encryption, providers, logging"),
-        ("[store]\n'a key' = 1", 1, "store.a key", "url"),
+        ("[store]\n'a key' = 1", 1, "store.a key", "url, delivery_retention"),
     ],
 )
 def test_an_unknown_key_or_section_is_named_with_those_there_are(
@@ -224,6 +227,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("SERVER__PUBLIC_URL", "ftp://x", "expected a URL such as https://push.example.com"),
         ("PROVIDERS__TIMEOUT", "soon", "expected `float`, got `str`"),
         ("PROVIDERS__TIMEOUT", "16", "expected `float` <= 15.0"),
+        ("STORE__DELIVERY_RETENTION", "0", "expected `float` > 0.0"),
+        ("STORE__DELIVERY_RETENTION", "3651", "expected `float` <= 3650.0"),
         ("LOGGING__LEVEL", "INFO", "expected one of debug, info, warning, error, got 'INFO'"),
         ("LOGGING__COLOUR", "red", "no such setting; there is level, format"),
         ("LOGS__LEVEL", "info", "no such section; there is server, store, encryption, providers, logging"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from gateway.cli.apps import app_group
+from gateway.cli.deliveries import deliveries
 from gateway.cli.demo import demo
 from gateway.cli.send import send
 from gateway.cli.serve import serve
@@ -24,7 +25,7 @@ def cli(context: click.Context, config: Path | None) -> None:
     context.obj = config
 
 
-for command in (serve, demo, simulate, app_group, workspace_group, store_group, send):
+for command in (serve, demo, simulate, app_group, workspace_group, store_group, send, deliveries):
     cli.add_command(command)
 
 

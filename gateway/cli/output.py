@@ -31,6 +31,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
     console().print(table)
 
 
+def print_line(values: Sequence[object]) -> None:
+    """Print one row of what has no end, and therefore no table."""
+    console().print(Text("  ".join(map(_cell, values))), soft_wrap=True)
+
+
 def print_facts(facts: Mapping[str, object]) -> None:
     """Print one thing's facts, a line each."""
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -41,7 +46,7 @@ def print_facts(facts: Mapping[str, object]) -> None:
 
 def console() -> Console:
     """Return standard output as rich sees it."""
-    return Console(file=sys.stdout, soft_wrap=False, width=None if sys.stdout.isatty() else 160)
+    return Console(file=sys.stdout, soft_wrap=False, width=None if sys.stdout.isatty() else 240)
 
 
 def _cell(value: object) -> str:

@@ -24,12 +24,16 @@ _OTHER_ENVIRONMENT_ONLY = (
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What became of a request: the push it held, the app it went through, what the provider said last."""
+    """What became of a request: the push it held, the app it went through, what the provider said last.
+
+    `attempts` counts how often a provider was asked.
+    """
 
     outcome: Outcome
     notification: Notification | None = None
     app: str | None = None
     verdict: Verdict | None = None
+    attempts: int = 0
 
 
 class Dispatcher:
@@ -78,15 +82,19 @@ class Dispatcher:
 
     async def _along(self, routes: tuple[Route, ...], notification: Notification, answer_by: float) -> Report:
         tried: list[tuple[Route, Verdict]] = []
+        attempts = 0
         for route in routes:
-            verdict = self._too_late(notification, answer_by) or await self._attempt(route, notification, answer_by)
+            verdict = self._too_late(notification, answer_by)
+            if verdict is None:
+                verdict = await self._attempt(route, notification, answer_by)
+                attempts += 1
             tried.append((route, verdict))
             if verdict.kind not in _LEAVES_HOPE:
                 break
         route, verdict = max(tried, key=lambda attempt: _weight(attempt[1]))
         judged = all(verdict.kind is VerdictKind.SUSPECT for _, verdict in tried)
         proven = judged and self._proven([route for route, _ in tried])
-        return Report(judge(verdict, proven), notification, route.app, verdict)
+        return Report(judge(verdict, proven), notification, route.app, verdict, attempts)
 
     def _too_late(self, notification: Notification, answer_by: float) -> Verdict | None:
         """Stop when the server no longer waits, or a ring would be a phantom call."""

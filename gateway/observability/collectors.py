@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from gateway.model.delivery import DeliveryLogStatistics
 from gateway.model.traffic import PoolStatistics
 
 Traffic = Mapping[str, PoolStatistics]
@@ -83,3 +84,19 @@ class ExpiryCollector(Collector):
         for app, kind, at in self._expiries():
             expiry.add_metric((app, kind), at)
         yield expiry
+
+
+class DeliveryLogCollector(Collector):
+    """How the writing of the delivery log keeps up."""
+
+    def __init__(self, statistics: Callable[[], DeliveryLogStatistics]) -> None:
+        self._statistics = statistics
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask, and tell it in Prometheus' terms."""
+        now = self._statistics()
+        yield GaugeMetricFamily("push_records_waiting", "Deliveries that wait to be logged.", value=now.waiting)
+        yield CounterMetricFamily("push_records_written", "Deliveries that were logged.", value=now.written)
+        yield CounterMetricFamily(
+            "push_records_dropped", "Deliveries that were not logged, for the store took none.", value=now.dropped
+        )

@@ -8,9 +8,16 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from gateway.model.clock import Clock
+from gateway.model.delivery import DeliveryLogStatistics
 from gateway.model.notification import Platform
 from gateway.model.outcome import Outcome
-from gateway.observability.collectors import Expiries, ExpiryCollector, Traffic, TrafficCollector
+from gateway.observability.collectors import (
+    DeliveryLogCollector,
+    Expiries,
+    ExpiryCollector,
+    Traffic,
+    TrafficCollector,
+)
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
 
@@ -68,10 +75,16 @@ class Metrics:
             inflight.dec()
             self._provider_seconds.labels(provider).observe(self._clock.monotonic() - started)
 
-    def watch(self, traffic: Callable[[], Traffic], expiries: Callable[[], Expiries]) -> None:
-        """Read the state of connections, and when credentials expire, anew at every scrape."""
+    def watch(
+        self,
+        traffic: Callable[[], Traffic],
+        expiries: Callable[[], Expiries],
+        deliveries: Callable[[], DeliveryLogStatistics],
+    ) -> None:
+        """Read the state of connections and of the delivery log, and when credentials expire, anew at every scrape."""
         self.registry.register(TrafficCollector(traffic))
         self.registry.register(ExpiryCollector(expiries))
+        self.registry.register(DeliveryLogCollector(deliveries))
 
     async def render(self) -> bytes:
         """Write all metrics in Prometheus' text format; the process's own are files to read, off the event loop."""

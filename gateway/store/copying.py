@@ -9,11 +9,17 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 
 from gateway.model.app import App
+from gateway.model.delivery import Delivery
 from gateway.model.errors import StoreError
 from gateway.model.workspace import Workspace
 from gateway.store.port import Proof, Record, RecordT, Store, key_of
 
-KINDS: dict[str, type[Record]] = {"apps": App, "workspaces": Workspace, "proofs": Proof}
+KINDS: dict[str, type[Record]] = {
+    "apps": App,
+    "workspaces": Workspace,
+    "proofs": Proof,
+    "deliveries": Delivery,
+}
 """What is copied, in this order: a workspace never comes before its apps."""
 PAGE = 500
 
@@ -106,4 +112,6 @@ async def _all(store: Store, kind: type[RecordT]) -> AsyncIterator[RecordT]:
 
 
 def _described(record: Record) -> str:
-    return f"a proof of {record.at:.0f}" if isinstance(record, Proof) else f"{type(record).__name__} {record.name!r}"
+    if isinstance(record, Proof | Delivery):
+        return f"a {type(record).__name__.lower()} of {record.at:.0f}"
+    return f"{type(record).__name__} {record.name!r}"

@@ -14,10 +14,11 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import split_options
 
 from gateway.model.app import App
+from gateway.model.delivery import Delivery, DeliveryQuery
 from gateway.model.errors import StoreError
 from gateway.model.store_url import StoreUrl
 from gateway.model.workspace import Workspace
-from gateway.store import mongo_collections
+from gateway.store import mongo_collections, mongo_deliveries
 from gateway.store.crypto import Vault
 from gateway.store.documents import advanced
 from gateway.store.mongo_database import MIGRATIONS, Database, MongoMigration, migrate, prepare
@@ -128,6 +129,14 @@ class MongoStore:
     async def add(self, records: Sequence[Record]) -> None:
         """Add records in their order, up to the first that cannot be."""
         await self._run(mongo_collections.add, records, self.vault)
+
+    async def deliveries(self, wanted: DeliveryQuery, after: Delivery | None, limit: int) -> list[Delivery]:
+        """Read the delivery log."""
+        return await self._run(mongo_deliveries.find, wanted, after, limit)
+
+    async def remove_deliveries(self, before: float, limit: int) -> int:
+        """Forget the oldest deliveries."""
+        return await self._run(mongo_deliveries.remove, before, limit)
 
     async def close(self) -> None:
         """Let go of the server once what is under way is done; harmless when that has happened already."""

@@ -17,11 +17,13 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from gateway.model.app import App
+from gateway.model.delivery import Delivery
 from gateway.model.errors import StoreError
 from gateway.model.workspace import Workspace
 from gateway.store.crypto import Vault
 from gateway.store.documents import Document, changed, damaged, name_taken, read, written
-from gateway.store.mongo_database import APPS, PROOFS, WORKSPACES, Database
+from gateway.store.mongo_database import APPS, DELIVERIES, PROOFS, WORKSPACES, Database
+from gateway.store.mongo_deliveries import addition, delivery_of
 from gateway.store.port import Contents, Proof, Record, RecordT
 
 QUIET_TRIES = 10
@@ -29,7 +31,7 @@ QUIET_TRIES = 10
 DUPLICATE_KEY = 11000
 """MongoDB's code for a write that a unique index refuses."""
 T = TypeVar("T")
-_COLLECTIONS: dict[type, str] = {App: APPS, Workspace: WORKSPACES, Proof: PROOFS}
+_COLLECTIONS: dict[type, str] = {App: APPS, Workspace: WORKSPACES, Proof: PROOFS, Delivery: DELIVERIES}
 _SUM = [{"$match": {"changes": {"$gt": 0}}}, {"$group": {"_id": None, "changes": {"$sum": "$changes"}}}]
 """With the match, and nothing else asked for, the index alone answers."""
 _PRESENT = {"version": {"$gt": 0}}
@@ -143,7 +145,7 @@ async def add_proof(database: Database, fingerprint: str, at: float) -> None:
 
 async def page(database: Database, vault: Vault, kind: type[RecordT], after: str | None, limit: int) -> list[RecordT]:
     """Read the records that come next by key."""
-    wanted = {} if kind is Proof else dict(_PRESENT)
+    wanted = dict(_PRESENT) if kind in (App, Workspace) else {}
     behind = {} if after is None else {"_id": {"$gt": after}}
     found = await database[_COLLECTIONS[kind]].find(wanted | behind).sort("_id", 1).limit(limit).to_list(None)
     return [_record(one, kind, vault) for one in found]
@@ -152,6 +154,8 @@ async def page(database: Database, vault: Vault, kind: type[RecordT], after: str
 def _record(found: Mapping[str, Any], kind: type[RecordT], vault: Vault) -> RecordT:
     if issubclass(kind, Proof):
         return _as(kind, {"fingerprint": found["_id"], **found})
+    if issubclass(kind, Delivery):
+        return delivery_of(found, kind)
     return read(_as(_Row, found).document, kind, vault)
 
 
@@ -169,7 +173,7 @@ async def _add(collection: Any, records: Sequence[Record], vault: Vault) -> None
     except BulkWriteError as error:
         refused: Mapping[str, Any] = next(iter(error.details["writeErrors"]), {})
         record = records[int(refused.get("index", 0))]
-        if refused.get("code") != DUPLICATE_KEY or isinstance(record, Proof):
+        if refused.get("code") != DUPLICATE_KEY or isinstance(record, Proof | Delivery):
             raise
         raise await _clash(collection, record) from None
 
@@ -177,4 +181,6 @@ async def _add(collection: Any, records: Sequence[Record], vault: Vault) -> None
 def _addition(record: Record, vault: Vault) -> UpdateOne:
     if isinstance(record, Proof):
         return UpdateOne({"_id": record.fingerprint}, {"$set": {"at": record.at}}, upsert=True)
+    if isinstance(record, Delivery):
+        return addition(record)
     return UpdateOne(*_write(record, 0, vault), upsert=True)

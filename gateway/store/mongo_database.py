@@ -15,6 +15,7 @@ META = "meta"
 APPS = "apps"
 WORKSPACES = "workspaces"
 PROOFS = "proofs"
+DELIVERIES = "deliveries"
 
 
 class Database(Protocol):
@@ -30,11 +31,11 @@ class Database(Protocol):
 
 
 MongoMigration = Migration[Callable[[Database], Awaitable[None]]]
-MIGRATIONS: tuple[MongoMigration, ...] = ()
-"""In order; a new database is what they lead to."""
 
 _INDEXES = (IndexModel("name", name="name", unique=True), IndexModel("changes", name="changes"))
 """Of apps and workspaces."""
+_QUERIED = ("workspace", "app", "device", "outcome", "reason")
+"""What a delivery is looked for by, besides its time."""
 _KEY = "gateway"
 
 
@@ -115,3 +116,15 @@ async def _make_indexes(database: Database) -> None:
     """Make them where they are missing; the server refuses where they are others."""
     for name in (APPS, WORKSPACES):
         await database[name].create_indexes([*_INDEXES])
+    await _make_delivery_indexes(database)
+
+
+async def _make_delivery_indexes(database: Database) -> None:
+    """Every query comes in the order of time, and of the id where times are the same."""
+    in_time = [("at", 1), ("_id", 1)]
+    indexes = [IndexModel([(field, 1), *in_time], name=field) for field in _QUERIED]
+    await database[DELIVERIES].create_indexes([IndexModel(in_time, name="at"), *indexes])
+
+
+MIGRATIONS: tuple[MongoMigration, ...] = (Migration("add the delivery log", _make_delivery_indexes),)
+"""In order; a new database is what they lead to."""

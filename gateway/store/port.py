@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from gateway.model.app import App
+from gateway.model.delivery import Delivery, DeliveryQuery
 from gateway.model.workspace import Workspace
 
 
@@ -16,7 +17,7 @@ class Proof(msgspec.Struct, frozen=True):
     at: float
 
 
-Record = App | Workspace | Proof
+Record = App | Workspace | Proof | Delivery
 """One thing that is kept."""
 RecordT = TypeVar("RecordT", bound=Record)
 
@@ -34,9 +35,9 @@ class Contents(msgspec.Struct, frozen=True):
 
 
 class Store(Protocol):
-    """Apps and workspaces. Every method raises StoreError when the store cannot be used.
+    """Apps and workspaces, and the delivery log. Every method raises StoreError when the store cannot be used.
 
-    Every change adds one to the revision, by which running gateways notice it.
+    Every change of an app or workspace adds one to the revision, by which running gateways notice it.
     """
 
     async def revision(self) -> int:
@@ -82,12 +83,29 @@ class Store(Protocol):
         ...
 
     async def add(self, records: Sequence[Record]) -> None:
-        """Add records of another store as they are, with their versions; a proof that is there takes the time given.
+        """Add records as they are, with their versions.
+
+        A proof that is there takes the time given; a delivery that is there stays, so that a batch of unknown fate
+        can be added again.
 
         Raises:
             Changed: one is there already; those before it may have been added.
             NameTaken: another one has its name; likewise.
         """
+        ...
+
+    async def deliveries(self, wanted: DeliveryQuery, after: Delivery | None, limit: int) -> list[Delivery]:
+        """Read the delivery log, newest first unless the query says otherwise; of the same moment, by the id.
+
+        Args:
+            wanted: which.
+            after: the last one of the page before; None for the first page.
+            limit: how many at most.
+        """
+        ...
+
+    async def remove_deliveries(self, before: float, limit: int) -> int:
+        """Forget the oldest deliveries, `limit` at most, of those before `before` (UNIX seconds); return how many."""
         ...
 
     async def close(self) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from gateway.model.app import App
+from gateway.model.delivery import Delivery, DeliveryQuery
 from gateway.model.errors import StoreError
 from gateway.model.workspace import Workspace
-from gateway.store import sqlite_tables
+from gateway.store import sqlite_deliveries, sqlite_tables
 from gateway.store.crypto import Vault
 from gateway.store.documents import advanced
 from gateway.store.port import Contents, Record, RecordT
@@ -114,6 +115,14 @@ class SqliteStore:
     async def add(self, records: Sequence[Record]) -> None:
         """Add records, all of them or none."""
         await self._run(sqlite_tables.add, records, self.vault)
+
+    async def deliveries(self, wanted: DeliveryQuery, after: Delivery | None, limit: int) -> list[Delivery]:
+        """Read the delivery log."""
+        return await self._run(sqlite_deliveries.find, wanted, after, limit)
+
+    async def remove_deliveries(self, before: float, limit: int) -> int:
+        """Forget the oldest deliveries."""
+        return await self._run(sqlite_deliveries.remove, before, limit)
 
     async def close(self) -> None:
         """Close the file once what is under way is done; harmless when it is closed already."""

@@ -12,8 +12,6 @@ from gateway.store.crypto import Vault
 from gateway.store.schema import Migration, check_schema, newest, pending
 
 SqliteMigration = Migration[Callable[[sqlite3.Connection], None]]
-MIGRATIONS: tuple[SqliteMigration, ...] = ()
-"""In order; `_SCHEMA` is what they lead to."""
 BUSY_SECONDS = 5.0
 """How long a change waits for another process's."""
 
@@ -26,6 +24,32 @@ CREATE TABLE workspaces
 CREATE TABLE proofs (fingerprint TEXT PRIMARY KEY, at REAL NOT NULL) STRICT;
 INSERT INTO meta VALUES ('revision', 1);
 """
+"""The first schema; a new store is made of it and all migrations."""
+
+_DELIVERY_LOG = """
+CREATE TABLE deliveries
+    (id TEXT PRIMARY KEY, at REAL NOT NULL, workspace TEXT NOT NULL, app TEXT, platform TEXT NOT NULL, kind TEXT,
+    device TEXT, outcome TEXT NOT NULL, reason TEXT NOT NULL, provider_status INTEGER, provider_words TEXT NOT NULL,
+    provider_id TEXT NOT NULL, attempts INTEGER NOT NULL, ms REAL NOT NULL) STRICT;
+CREATE INDEX deliveries_at ON deliveries (at);
+CREATE INDEX deliveries_workspace ON deliveries (workspace, at);
+CREATE INDEX deliveries_app ON deliveries (app, at);
+CREATE INDEX deliveries_device ON deliveries (device, at);
+CREATE INDEX deliveries_outcome ON deliveries (outcome, at);
+CREATE INDEX deliveries_reason ON deliveries (reason, at);
+"""
+
+
+def _execute_all(connection: sqlite3.Connection, statements: str) -> None:
+    """Run them one by one: `executescript` would end the transaction around them."""
+    for statement in statements.strip().split(";\n"):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[SqliteMigration, ...] = (
+    Migration("add the delivery log", lambda connection: _execute_all(connection, _DELIVERY_LOG)),
+)
+"""In order, from the first schema on."""
 
 
 def open_file(
@@ -105,7 +129,7 @@ def _prepare(connection: sqlite3.Connection, vault: Vault, migrations: Sequence[
     connection.execute("PRAGMA foreign_keys = ON")
     with transaction(connection):
         if not _schema(connection):
-            _create(connection, vault, newest(migrations))
+            _create(connection, vault, migrations)
         pending(_schema(connection), migrations)
     vault.verify(connection.execute("SELECT value FROM meta WHERE key = 'seal'").fetchone()[0])
 
@@ -124,11 +148,12 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             return
 
 
-def _create(connection: sqlite3.Connection, vault: Vault, schema: int) -> None:
-    for statement in _SCHEMA.strip().split(";\n"):
-        connection.execute(statement)
+def _create(connection: sqlite3.Connection, vault: Vault, migrations: Sequence[SqliteMigration]) -> None:
+    _execute_all(connection, _SCHEMA)
     connection.execute("INSERT INTO meta VALUES ('seal', ?)", (vault.seal(),))
-    connection.execute(f"PRAGMA user_version = {schema:d}")
+    for migration in migrations:
+        migration.run(connection)
+    connection.execute(f"PRAGMA user_version = {newest(migrations):d}")
 
 
 @contextmanager

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.model.app import App
+from gateway.model.delivery import Delivery
 from gateway.model.workspace import Workspace
 from gateway.store.crypto import Vault
 from gateway.store.documents import Document, changed, name_taken, read, written
 from gateway.store.port import Contents, Proof, Record, RecordT
+from gateway.store.sqlite_deliveries import PAGE_OF_DELIVERIES, delivery_of, keep
 from gateway.store.sqlite_file import transaction
 
 
@@ -56,6 +58,7 @@ _PAGE: dict[type, str] = {
     App: "SELECT document FROM apps WHERE ?1 IS NULL OR id > ?1 ORDER BY id LIMIT ?2",
     Workspace: "SELECT document FROM workspaces WHERE ?1 IS NULL OR id > ?1 ORDER BY id LIMIT ?2",
     Proof: "SELECT fingerprint, at FROM proofs WHERE ?1 IS NULL OR fingerprint > ?1 ORDER BY fingerprint LIMIT ?2",
+    Delivery: PAGE_OF_DELIVERIES,
 }
 
 
@@ -98,6 +101,8 @@ def page(
 
 
 def _record(row: tuple[Any, ...], kind: type[RecordT], vault: Vault) -> RecordT:
+    if issubclass(kind, Delivery):
+        return delivery_of(row, kind)
     return kind(*row) if issubclass(kind, Proof) else read(row[0], kind, vault)
 
 
@@ -107,5 +112,7 @@ def add(connection: sqlite3.Connection, records: Sequence[Record], vault: Vault)
         for record in records:
             if isinstance(record, Proof):
                 connection.execute(_PROVE, (record.fingerprint, record.at))
+            elif isinstance(record, Delivery):
+                keep(connection, record)
             else:
                 _write(connection, _INSERT, record, vault)

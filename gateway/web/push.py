@@ -8,9 +8,11 @@ from aiohttp import web
 from gateway.delivery.admission import Admission
 from gateway.delivery.desk import Desk
 from gateway.delivery.dispatcher import Report
+from gateway.delivery.records import DeliveryLog
 from gateway.delivery.snapshot import Member
 from gateway.model.address import Network
 from gateway.model.clock import Clock
+from gateway.model.delivery import DEVICE_DIGITS, Delivery
 from gateway.model.notification import Notification, new_push_id
 from gateway.model.outcome import Later, Outcome
 from gateway.model.reason import Reason
@@ -23,9 +25,6 @@ from gateway.web.sender import bearer, source_address
 
 log = structlog.stdlib.get_logger("gateway.push")
 
-DEVICE_DIGITS = 12
-"""How much of a device's keyed hash a log line shows: enough to follow one device, useless for anything else."""
-
 
 class PushDoor:
     """Takes push requests of registered workspaces and answers in the terms of the wire contract."""
@@ -34,6 +33,7 @@ class PushDoor:
         self,
         admission: Admission,
         desk: Desk,
+        deliveries: DeliveryLog,
         vault: Vault,
         metrics: Metrics,
         clock: Clock,
@@ -41,6 +41,7 @@ class PushDoor:
     ) -> None:
         self._admission = admission
         self._desk = desk
+        self._deliveries = deliveries
         self._vault = vault
         self._metrics = metrics
         self._clock = clock
@@ -73,7 +74,11 @@ class PushDoor:
     def _record(self, visit: "_Visit", report: Report) -> None:
         seconds = self._clock.monotonic() - visit.started
         outcome, verdict, platform = report.outcome, report.verdict, visit.endpoint.platform
+        device = self._device(report.notification)
+        ms = round(seconds * 1000, 1)
         self._metrics.push(platform, report.app or "none", outcome, seconds)
+        if visit.member:  # strangers could fill the log
+            self._deliveries.add(_delivery(visit, visit.member, report, device, self._clock.now(), ms))
         log.info(
             "push",
             request_id=visit.push_id,
@@ -81,16 +86,16 @@ class PushDoor:
             app=report.app,
             platform=platform.value,
             kind=report.notification.kind.value if report.notification else None,
-            device=self._device(report.notification),
+            device=device[:DEVICE_DIGITS] if device else None,
             outcome=outcome.label,
             reason=outcome.reason.value,
             provider_status=verdict.status if verdict else None,
             provider_words=verdict.words if verdict else None,
-            ms=round(seconds * 1000, 1),
+            ms=ms,
         )
 
     def _device(self, notification: Notification | None) -> str | None:
-        return self._vault.lookup_hash("device", notification.token)[:DEVICE_DIGITS] if notification else None
+        return self._vault.lookup_hash("device", notification.token) if notification else None
 
 
 class _Visit:
@@ -103,6 +108,26 @@ class _Visit:
         self.push_id = push_id
         self.started = started
         self.member: Member | None = None
+
+
+def _delivery(visit: _Visit, member: Member, report: Report, device: str | None, at: float, ms: float) -> Delivery:
+    verdict, notification = report.verdict, report.notification
+    return Delivery(
+        id=visit.push_id,
+        at=at,
+        workspace=member.workspace.name,
+        app=report.app,
+        platform=visit.endpoint.platform.value,
+        kind=notification.kind.value if notification else None,
+        device=device,
+        outcome=report.outcome.label,
+        reason=report.outcome.reason.value,
+        provider_status=verdict.status if verdict else None,
+        provider_words=verdict.words if verdict else "",
+        provider_id=verdict.provider_id if verdict else "",
+        attempts=report.attempts,
+        ms=ms,
+    )
 
 
 def _respond(outcome: Outcome, push_id: str) -> web.Response:

@@ -166,7 +166,8 @@ async def test_a_store_under_other_keys_is_one_clear_line(operator: Operator) ->
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["serve"], ["demo"], ["simulate"], ["app"], ["app", "add"], ["workspace", "add"], ["send"]]
+    "command",
+    [[], ["serve"], ["demo"], ["simulate"], ["app"], ["app", "add"], ["workspace", "add"], ["send"], ["deliveries"]],
 )
 async def test_every_command_explains_itself(operator: Operator, command: list[str]) -> None:
     ended = await operator.types(*command, "--help")

@@ -49,7 +49,12 @@ async def test_a_store_moves_to_mongodb_and_back(operator: Operator, mongo_url: 
     before = await operator.sees()
     there = await operator.types("store", "copy", "--from", SQLITE, "--to", mongo_url, "--json", **NEW_KEYS)
     assert there.code == 0, there.err
-    assert there.json == {"apps": counts(1, 0), "workspaces": counts(2, 0), "proofs": counts(0, 0)}
+    assert there.json == {
+        "apps": counts(1, 0),
+        "workspaces": counts(2, 0),
+        "proofs": counts(0, 0),
+        "deliveries": counts(0, 0),
+    }
     in_mongo = {**NEW_KEYS, "PUSH_GATEWAY_STORE__URL": mongo_url.reveal()}
     assert await operator.sees(**in_mongo) == before
     back = await operator.types("store", "copy", "--to", "sqlite:///back/gateway.db", **in_mongo)
@@ -67,7 +72,12 @@ async def test_copying_again_does_nothing_and_other_contents_are_refused(
     copying = ("store", "copy", "--from", SQLITE, "--to", mongo_url)
     assert (await operator.types(*copying, **NEW_KEYS)).code == 0
     again = await operator.types(*copying, "--json", **NEW_KEYS)
-    assert again.json == {"apps": counts(0, 1), "workspaces": counts(0, 2), "proofs": counts(0, 0)}
+    assert again.json == {
+        "apps": counts(0, 1),
+        "workspaces": counts(0, 2),
+        "proofs": counts(0, 0),
+        "deliveries": counts(0, 0),
+    }
     assert (await operator.types("workspace", "suspend", "acme")).code == 0
     other = await operator.types(*copying, **NEW_KEYS)
     assert (other.code, other.err.count("\n")) == (1, 1)

@@ -5,16 +5,18 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.model.notification import Platform
 from gateway.observability.logging import configure_logging
-from gateway.providers.simulator import Rule
+from gateway.providers.simulator import Rule, Simulator
 from gateway.rocketchat.request import read_request
-from tests.end_to_end.running import TOPIC, Running
+from tests.end_to_end.running import TOPIC, Running, settings_of, start_gateway
 
 TEXT, TITLE, BEARER, SENDER, HOST = "MARKtext", "MARKtitle", "MARKbearer", "MARKsender", "https://MARKhost/"
 APPLE, GOOGLE = "beefbeef" * 8, "MARKtoken:APA91b"
@@ -81,6 +83,24 @@ async def test_no_private_word_leaves_the_gateway(gateway: Running, logged: io.S
     for place, text in (("log", lines), ("metrics", metrics), ("answers", "\n".join(bodies))):
         for mark in (*MARKS, gateway.secret):
             assert mark not in text, f"{mark} in {place}"
+
+
+async def test_no_private_word_lies_in_the_store(simulator: Simulator) -> None:
+    settings = await asyncio.to_thread(settings_of, simulator)
+    async with AsyncExitStack() as cleanup:
+        gateway = await start_gateway(simulator, cleanup, settings)
+        await gateway.register()
+        for rules in RULES:
+            simulator.set_rules(rules)
+            for platform, body in samples():
+                await gateway.push(platform, body, {"Authorization": f"Bearer {BEARER}"})
+    store = Path(settings.store.url.path or "")
+    written = await asyncio.to_thread(
+        lambda: b"".join(file.read_bytes() for file in store.parent.glob(f"{store.name}*"))
+    )
+    assert written.count(b"apns_unregistered") > 1, "the log is not there"
+    for mark in (*MARKS, gateway.secret):
+        assert mark.encode() not in written
 
 
 async def malformed(gateway: Running) -> bytes:

@@ -9,10 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.model.app import ApnsCredentials, ApnsEnvironment, App, FcmCredentials
+from gateway.model.delivery import Delivery, DeliveryQuery
 from gateway.model.errors import Changed, NameTaken, StoreError
 from gateway.model.workspace import SecretHash, Workspace
 from gateway.store.port import Proof, Record, Store, key_of
 from tests.store.conftest import OpenStore
+from tests.store.log import delivered
 
 APP = App(id="app-1", name="Chat")
 WORKSPACE = Workspace(id="workspace-1", name="Example Ltd", apps=("app-1",), secrets=())
@@ -235,6 +237,7 @@ async def test_every_field_comes_back_as_it_was(store: Store, app: App, workspac
 
 def some_records() -> list[Record]:
     return [
+        *(delivered(key, at=float(at)) for at, key in enumerate("cab")),
         *(App(id=key, name=f"app {key}", version=5) for key in "dbca"),
         *(Workspace(id=key, name=f"workspace {key}", apps=(), secrets=(), version=6) for key in "bac"),
         *(Proof(key, 1.5) for key in ("b", "", "a")),
@@ -245,14 +248,16 @@ async def test_records_are_added_as_they_are_and_each_counts(store: Store) -> No
     before = await store.revision()
     await store.add(some_records())
     contents = await store.load()
-    assert {*contents.apps, *contents.workspaces} == {one for one in some_records() if not isinstance(one, Proof)}
+    assert {*contents.apps, *contents.workspaces} == {one for one in some_records() if isinstance(one, App | Workspace)}
     assert contents.proven == {"", "a", "b"}
     assert contents.revision == before + 7
     assert (await store.put_app(contents.apps[0])).version == 6
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 10])
-@pytest.mark.parametrize(("kind", "keys"), [(App, "abcd"), (Workspace, "abc"), (Proof, ["", "a", "b"])])
+@pytest.mark.parametrize(
+    ("kind", "keys"), [(App, "abcd"), (Workspace, "abc"), (Proof, ["", "a", "b"]), (Delivery, "abc")]
+)
 async def test_records_come_page_by_page_in_the_order_of_their_keys(
     store: Store, kind: type[Record], keys: Sequence[str], limit: int
 ) -> None:
@@ -282,6 +287,114 @@ async def test_a_proof_that_is_added_again_takes_the_time_given(store: Store) ->
     await store.add([Proof("f1", 1.0)])
     await store.add([Proof("f1", 2.0), Proof("f2", 1.0)])
     assert await store.page(Proof, None, 9) == [Proof("f1", 2.0), Proof("f2", 1.0)]
+
+
+_DELIVERIES = st.builds(
+    Delivery,
+    id=_IDS,
+    at=_TIME,
+    workspace=_TEXT,
+    app=st.none() | _TEXT,
+    platform=_TEXT,
+    kind=st.none() | _TEXT,
+    device=st.none() | _TEXT,
+    outcome=_TEXT,
+    reason=_TEXT,
+    provider_status=st.none() | st.integers(0, 999),
+    provider_words=_TEXT,
+    provider_id=_TEXT,
+    attempts=st.integers(0, 99),
+    ms=st.floats(0, 1e9),
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(delivery=_DELIVERIES)
+async def test_every_field_of_a_delivery_comes_back_as_it_was(store: Store, delivery: Delivery) -> None:
+    await store.add([delivery])
+    assert await store.deliveries(DeliveryQuery(), None, 9) == [delivery]
+    assert await store.page(Delivery, None, 9) == [delivery]
+    assert await store.remove_deliveries(2e12, 9) == 1
+
+
+async def test_deliveries_leave_the_revision_alone(store: Store) -> None:
+    before = await store.revision()
+    await store.add([delivered("a"), delivered("b")])
+    await store.remove_deliveries(2000.0, 1)
+    assert await store.revision() == before
+
+
+async def test_a_delivery_that_is_there_stays_and_those_with_it_are_added(store: Store) -> None:
+    first, second = delivered("a", at=1.0), delivered("b", at=2.0)
+    await store.add([first])
+    await store.add([delivered("a", at=9.0, reason="starting"), second])
+    await store.add([first, second])
+    assert await store.deliveries(DeliveryQuery(), None, 9) == [second, first]
+
+
+LOG = [
+    delivered("1", at=10.0, device="ab12" + "0" * 60),
+    delivered("2", at=20.0, device="ab13" + "0" * 60, app="other"),
+    delivered("3", at=30.0, device="ac12" + "f" * 60, outcome="rejected", reason="apns_bad_topic"),
+    delivered("4", at=40.0, device="ab12" + "0" * 60, outcome="token_dead", reason="apns_unregistered"),
+    delivered("5", at=50.0, device=None, app=None, workspace="example", outcome="rejected", reason="invalid_json"),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "keys"),
+    [
+        (DeliveryQuery(), "54321"),
+        (DeliveryQuery(oldest_first=True), "12345"),
+        (DeliveryQuery(workspace="acme"), "4321"),
+        (DeliveryQuery(workspace="nobody"), ""),
+        (DeliveryQuery(app="other"), "2"),
+        (DeliveryQuery(outcome="rejected"), "53"),
+        (DeliveryQuery(reason="apns_bad_topic"), "3"),
+        (DeliveryQuery(device="ab12"), "41"),
+        (DeliveryQuery(device="ab12" + "0" * 60), "41"),
+        (DeliveryQuery(device="ab"), "421"),
+        (DeliveryQuery(device="ac12f"), "3"),
+        (DeliveryQuery(device="b"), ""),
+        (DeliveryQuery(since=20.0), "5432"),
+        (DeliveryQuery(until=20.0), "1"),
+        (DeliveryQuery(since=20.0, until=40.0, oldest_first=True), "23"),
+        (DeliveryQuery(outcome="rejected", workspace="acme"), "3"),
+        (DeliveryQuery(device="ab", app="chat", since=15.0), "4"),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("limit", [1, 2, 9])
+async def test_of_the_log_comes_what_is_wanted_page_by_page(
+    store: Store, wanted: DeliveryQuery, keys: str, limit: int
+) -> None:
+    await store.add(LOG)
+    found: list[Delivery] = []
+    while page := await store.deliveries(wanted, found[-1] if found else None, limit):
+        assert len(page) <= limit
+        found += page
+    assert "".join(delivery.id for delivery in found) == keys
+
+
+@pytest.mark.parametrize("oldest_first", [True, False])
+async def test_deliveries_of_one_moment_come_in_the_order_of_their_ids_on_any_page(
+    store: Store, oldest_first: bool
+) -> None:
+    await store.add([delivered(key) for key in "cadb"])
+    wanted = DeliveryQuery(oldest_first=oldest_first)
+    first = await store.deliveries(wanted, None, 2)
+    second = await store.deliveries(wanted, first[-1], 2)
+    assert [delivery.id for delivery in first + second] == sorted("abcd", reverse=not oldest_first)
+    assert await store.deliveries(wanted, second[-1], 2) == []
+
+
+async def test_the_oldest_deliveries_are_removed_first_and_no_more_than_allowed(store: Store) -> None:
+    await store.add(LOG)
+    assert await store.remove_deliveries(40.0, 2) == 2
+    assert "".join(one.id for one in await store.deliveries(DeliveryQuery(), None, 9)) == "543"
+    assert await store.remove_deliveries(40.0, 2) == 1
+    assert await store.remove_deliveries(40.0, 2) == 0
+    assert "".join(one.id for one in await store.deliveries(DeliveryQuery(), None, 9)) == "54"
 
 
 async def test_two_stores_on_the_same_data_see_each_others_changes(open_store: OpenStore) -> None:
@@ -370,8 +483,22 @@ async def test_a_load_amid_changes_is_of_one_revision(open_store: OpenStore) -> 
         lambda store: store.add_proof("f1", 1.0),
         lambda store: store.page(App, None, 1),
         lambda store: store.add([APP]),
+        lambda store: store.deliveries(DeliveryQuery(), None, 1),
+        lambda store: store.remove_deliveries(1.0, 1),
     ],
-    ids=["revision", "load", "put_app", "remove_app", "put_workspace", "remove_workspace", "add_proof", "page", "add"],
+    ids=[
+        "revision",
+        "load",
+        "put_app",
+        "remove_app",
+        "put_workspace",
+        "remove_workspace",
+        "add_proof",
+        "page",
+        "add",
+        "deliveries",
+        "remove_deliveries",
+    ],
 )
 async def test_a_closed_store_says_so(store: Store, use: Callable[[Store], Awaitable[object]]) -> None:
     await store.close()

@@ -8,6 +8,7 @@ from cryptography.fernet import Fernet
 from msgspec import structs
 
 from gateway.model.app import App, FcmCredentials
+from gateway.model.delivery import Delivery
 from gateway.model.errors import StoreError
 from gateway.model.store_url import StoreUrl
 from gateway.model.workspace import Workspace
@@ -16,6 +17,7 @@ from gateway.store.crypto import Vault
 from gateway.store.mongo import MongoStore
 from gateway.store.port import Proof, Record, Store
 from gateway.store.sqlite import SqliteStore
+from tests.store.log import delivered
 
 FCM = FcmCredentials(project_id="example", client_email="push@example.com", service_account="google-key-text")
 APPS = [App(id=f"app-{number}", name=f"Chat {number}", fcm=FCM, version=number + 1) for number in range(3)]
@@ -24,7 +26,8 @@ WORKSPACES = [
     for number in range(2 * PAGE + 7)
 ]
 PROOFS = [Proof(f"fingerprint {number}", number / 3) for number in range(PAGE)]
-EVERYTHING: list[Record] = [*APPS, *WORKSPACES, *PROOFS]
+DELIVERIES = [delivered(f"{number:04x}", at=number / 3) for number in range(PAGE + 1)]
+EVERYTHING: list[Record] = [*APPS, *WORKSPACES, *PROOFS, *DELIVERIES]
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def target(way: list[str], stores: dict[str, Store]) -> Store:
 
 
 async def everything(store: Store) -> set[Record]:
-    kinds = (App, Workspace, Proof)
+    kinds = (App, Workspace, Proof, Delivery)
     return {record for kind in kinds for record in await store.page(kind, None, 10 * PAGE)}
 
 
@@ -78,7 +81,12 @@ class Progress:
 
 async def test_a_copy_holds_everything_with_its_versions(source: Store, target: Store) -> None:
     shares = await survey(source, target)
-    assert shares == {"apps": Share(3, 0), "workspaces": Share(2 * PAGE + 7, 0), "proofs": Share(PAGE, 0)}
+    assert shares == {
+        "apps": Share(3, 0),
+        "workspaces": Share(2 * PAGE + 7, 0),
+        "proofs": Share(PAGE, 0),
+        "deliveries": Share(PAGE + 1, 0),
+    }
     progress = Progress()
     await copy(source, target, progress)
     assert progress.copied == len(EVERYTHING)
@@ -90,7 +98,12 @@ async def test_a_copy_that_was_interrupted_goes_on(source: Store, target: Store)
     with pytest.raises(InterruptedError):
         await copy(source, target, Progress(until=PAGE))
     rest = await survey(source, target)
-    assert rest == {"apps": Share(0, 3), "workspaces": Share(PAGE + 7, PAGE), "proofs": Share(PAGE, 0)}
+    assert rest == {
+        "apps": Share(0, 3),
+        "workspaces": Share(PAGE + 7, PAGE),
+        "proofs": Share(PAGE, 0),
+        "deliveries": Share(PAGE + 1, 0),
+    }
     progress = Progress()
     await copy(source, target, progress)
     assert progress.copied == len(EVERYTHING) - 3 - PAGE
@@ -106,6 +119,7 @@ async def test_a_copy_that_was_interrupted_goes_on(source: Store, target: Store)
         (structs.replace(WORKSPACES[-1], suspended=True), "Workspace 'Ltd"),
         (Proof("other", 12.0), "a proof of 12"),
         (Proof("fingerprint 0", 12.0), "a proof of 12"),
+        (delivered("0001", at=12.0), "a delivery of 12"),
     ],
 )
 async def test_a_target_that_holds_something_else_is_refused_untouched(

@@ -8,6 +8,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from gateway.model.app import App
+from gateway.model.delivery import DeliveryQuery
 from gateway.model.errors import StoreError, StoreKeyError
 from gateway.store.crypto import Vault
 from gateway.store.mongo import MongoStore
@@ -15,17 +16,19 @@ from gateway.store.mongo_database import Database
 from gateway.store.port import Store
 from gateway.store.schema import Migration
 from gateway.store.sqlite import SqliteStore
+from tests.store.log import delivered
 
 VAULT = Vault([Fernet.generate_key().decode()], "lookup")
 OTHER_VAULT = Vault([Fernet.generate_key().decode()], "lookup")
 
 
 class Adapter(NamedTuple):
-    """A store whose program knows as many migrations as are given; the steps rename every app with an id."""
+    """A store whose program knows as many migrations as are given; `upgrade` runs the real program's and opens it."""
 
     open: Callable[[int], Awaitable[Store]]
     migrate: Callable[[int, Vault], Awaitable[list[str]]]
     fail_next: Callable[[], None]
+    upgrade: Callable[[], Awaitable[tuple[list[str], Store]]]
 
 
 @pytest.fixture
@@ -43,10 +46,15 @@ def sqlite(request: pytest.FixtureRequest) -> Adapter:
     def steps(count: int) -> list[Migration[Callable[[sqlite3.Connection], None]]]:
         return [step(number) for number in range(count)]
 
+    async def upgrade() -> tuple[list[str], Store]:
+        done = await SqliteStore.migrate(path, lambda is_new: VAULT)
+        return done, await SqliteStore.open(path, lambda is_new: VAULT)
+
     return Adapter(
         lambda count: SqliteStore.open(path, lambda is_new: VAULT, migrations=steps(count)),
         lambda count, vault: SqliteStore.migrate(path, lambda is_new: vault, steps(count)),
         lambda: faults.append(sqlite3.OperationalError("disk full")),
+        upgrade,
     )
 
 
@@ -65,10 +73,14 @@ def mongo(request: pytest.FixtureRequest) -> Adapter:
     def steps(count: int) -> list[Migration[Callable[[Database], Awaitable[None]]]]:
         return [step(number) for number in range(count)]
 
+    async def upgrade() -> tuple[list[str], Store]:
+        return await MongoStore.migrate(url, VAULT), await MongoStore.open(url, VAULT)
+
     return Adapter(
         lambda count: MongoStore.open(url, VAULT, migrations=steps(count)),
         lambda count, vault: MongoStore.migrate(url, vault, steps(count)),
         lambda: faults.append(OverflowError("disk full")),
+        upgrade,
     )
 
 
@@ -122,6 +134,15 @@ async def test_a_migration_that_fails_is_run_again_from_its_beginning(old: Adapt
     with pytest.raises(StoreError, match="has schema 1"):
         await old.open(2)
     assert await old.migrate(2, VAULT) == ["step 0", "step 1"]
+
+
+async def test_a_store_of_the_first_schema_gets_a_delivery_log_and_keeps_what_it_has(old: Adapter) -> None:
+    done, store = await old.upgrade()
+    assert done == ["add the delivery log"]
+    await store.add([delivered("a")])
+    assert await store.deliveries(DeliveryQuery(workspace="acme"), None, 9) == [delivered("a")]
+    assert [app.name for app in (await store.load()).apps] == ["Chat"]
+    await store.close()
 
 
 async def test_a_store_is_not_migrated_under_other_keys(old: Adapter) -> None:
