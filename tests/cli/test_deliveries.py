@@ -128,13 +128,13 @@ async def test_following_shows_the_newest_oldest_first_and_then_what_comes_until
     async with serving("deliveries", "--follow", "--json", "--limit", "2", folder=folder) as process:
         await process.line_with('"broken"')
         now = time.time()
-        await store.add([delivered("new", at=now), delivered("late", at=now - 5.0)])
+        await store.add([delivered("new", at=now)])
         await process.line_with('"new"')
-        await store.add([delivered("newer", at=now + 1.0)])
+        await store.add([delivered("late", at=now - 5.0), delivered("newer", at=now + 1.0)])
         await process.line_with('"newer"')
         process.process.send_signal(signal.SIGINT)
         assert await process.ended() == 0
-    assert [json.loads(line)["id"] for line in process.lines] == ["dead", "broken", "late", "new", "newer"]
+    assert [json.loads(line)["id"] for line in process.lines] == ["dead", "broken", "new", "late", "newer"]
     await store.close()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, closing
 from typing import Any
 
@@ -26,10 +27,10 @@ async def settings(simulator: Simulator) -> Settings:
 class Pushed:
     """Pushes what is asked for, then stops the gateway and reads its log."""
 
-    def __init__(self, simulator: Simulator, settings: Settings) -> None:
+    def __init__(self, simulator: Simulator, settings: Settings, cleanup: AsyncExitStack) -> None:
         self.simulator = simulator
         self.settings = settings
-        self.cleanup = AsyncExitStack()
+        self.cleanup = cleanup
 
     async def start(self, **workspace: Any) -> Running:
         running = await start_gateway(self.simulator, self.cleanup, self.settings)
@@ -43,8 +44,9 @@ class Pushed:
 
 
 @pytest.fixture
-def pushed(simulator: Simulator, settings: Settings) -> Pushed:
-    return Pushed(simulator, settings)
+async def pushed(simulator: Simulator, settings: Settings) -> AsyncIterator[Pushed]:
+    async with AsyncExitStack() as cleanup:
+        yield Pushed(simulator, settings, cleanup)
 
 
 def provider(delivery: Delivery) -> tuple[int | None, str, int]:
@@ -143,7 +145,6 @@ async def test_the_log_forgets_what_is_older_than_the_retention(pushed: Pushed, 
         while len(found := await gateway.gateway.store.deliveries(DeliveryQuery(), None, 9)) == 2:
             pass
     assert [delivery.id for delivery in found] == ["young"]
-    await pushed.cleanup.aclose()
 
 
 async def test_each_route_that_was_tried_is_an_attempt(pushed: Pushed) -> None:

@@ -16,6 +16,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from gateway.model.app import ApnsCredentials, App
+from gateway.model.delivery import DeliveryQuery
 from gateway.model.errors import StoreError, StoreKeyError
 from gateway.model.store_url import StoreUrl
 from gateway.model.workspace import SecretHash, Workspace
@@ -182,6 +183,13 @@ async def test_a_damaged_proof_is_told_as_a_fault_of_the_store(filled: StoreUrl,
     async with opened(filled) as store:
         with pytest.raises(StoreError, match="a document in the store is damaged"):
             await store.page(Proof, None, 1)
+
+
+async def test_a_damaged_delivery_is_told_as_a_fault_of_the_store(filled: StoreUrl, inside: Inside) -> None:
+    await inside.does(lambda db: db["deliveries"].insert_one({"_id": "d1", "at": "noon"}))
+    async with opened(filled) as store:
+        with pytest.raises(StoreError, match="a document in the store is damaged"):
+            await store.deliveries(DeliveryQuery(), None, 1)
 
 
 async def test_a_damaged_meta_document_is_told(filled: StoreUrl, inside: Inside) -> None:
