@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.http2.faults.stage import AGAIN, BROKEN, ONLY_THREE, A, B, C, Fate, Fault, Stage, block, says
+from tests.http2.faults.stage import AGAIN, BROKEN, ONLY_THREE, PATHS, A, B, C, Fate, Fault, Stage, block, says
 from tests.http2.scripted import (
     ACK,
     CONTINUATION,
@@ -53,11 +53,16 @@ async def refuses(stage: Stage) -> None:
 
 
 async def refuses_all(stage: Stage) -> None:
-    """Do as Apple does: lower the limit to 1 and refuse what is in flight."""
+    """Do as Apple does: lower the limit to 1 and refuse what is in flight. It comes again before what waits in line."""
     stage.take(A, B, C)
     stage.peer.send(settings({MAX_STREAMS: 1}), *[reset(stream, REFUSED) for stream in (A, B, C)])
     await stage.peer.synchronised()
     await stage.clock.advance(0.1)
+    await stage.peer.requests(3)
+    for path in PATHS:
+        again = await stage.peer.request()
+        assert again.path == path
+        stage.peer.answer(again.stream)
 
 
 async def shrinks_to_one(stage: Stage) -> None:
