@@ -19,6 +19,8 @@ from gateway.http2.values import Limits
 from gateway.model.clock import Clock
 from gateway.model.traffic import ConnectionStatistics
 
+MAX_OWED = 1_000
+"""How many answers to PING and SETTINGS a peer may ask for that does not read them."""
 _OURS = ((frames.HEADER_TABLE_SIZE, 0), (frames.ENABLE_PUSH, 0))
 
 
@@ -36,6 +38,7 @@ class Connection(asyncio.Protocol):
         self._out = Outgoing(authority)
         self._streams = Streams(self, self._out, limits, last_stream)
         self._health = Health(clock, limits, self)
+        self._owed = 0
         self.standing = Standing(self._streams, self._out, self._health)
         self.ended_by: str | None = None
         self.settled: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -172,7 +175,7 @@ class Connection(asyncio.Protocol):
         if flags & frames.ACK:
             self._health.answered()
             return
-        self._out.write(frame(frames.SETTINGS, frames.ACK, 0))  # before what holds to them already (section 6.5.3)
+        self._reply(frame(frames.SETTINGS, frames.ACK, 0))  # before what holds to them already (section 6.5.3)
         for name, value in settings:
             if name == frames.MAX_CONCURRENT_STREAMS:
                 self._streams.limit = value
@@ -189,7 +192,14 @@ class Connection(asyncio.Protocol):
         if flags & frames.ACK:
             self._health.answered()
         else:
-            self._out.write(frame(frames.PING, frames.ACK, 0, payload))
+            self._reply(frame(frames.PING, frames.ACK, 0, payload))
+
+    def _reply(self, octets: bytes) -> None:
+        """Answer what the peer asked, unless it has asked much and reads nothing (section 10.5)."""
+        self._owed = 0 if self.standing.is_writable else self._owed + 1
+        if self._owed > MAX_OWED:
+            raise ProtocolError(frames.ENHANCE_YOUR_CALM, "a peer that asks and does not read")
+        self._out.write(octets)
 
     def _on_goaway(self, _flags: int, payload: bytes) -> None:
         last, code, debug = frames.read_goaway(payload)

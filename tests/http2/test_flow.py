@@ -1,7 +1,12 @@
 """Windows for what we send: bodies go as far as both allow, and no further."""
 
-from tests.http2.conftest import Send, served
-from tests.http2.scripted import DATA, INITIAL_WINDOW, RST_STREAM, Peer, Server, window
+import asyncio
+
+import pytest
+
+from gateway.http2 import Unanswered
+from tests.http2.conftest import Send, replaced, served
+from tests.http2.scripted import DATA, HEADERS, INITIAL_WINDOW, PING, RST_STREAM, Peer, Server, frame, settings, window
 
 
 def sent(peer: Peer, stream: int | None = None) -> int:
@@ -45,3 +50,18 @@ async def test_cancelling_while_waiting_for_window_sends_no_more(server: Server,
     peer.send(window(1, 100_000))
     await served(server, send, peer, window=100_000)
     assert sent(peer, 1) == 65_535
+
+
+@pytest.mark.parametrize("asked", [frame(PING, payload=bytes(8)), settings({})], ids=["PING", "SETTINGS"])
+async def test_a_peer_that_asks_much_and_reads_nothing_is_let_go(server: Server, send: Send, asked: bytes) -> None:
+    sending = send(body=bytes(40_000_000))
+    peer = await server.accepted()
+    await peer.until(HEADERS)
+    peer.send(settings({INITIAL_WINDOW: 1 << 30}), window(0, 1 << 30))
+    while not sending.done():
+        peer.send(asked * 500)
+        await asyncio.sleep(0)
+    with pytest.raises(Unanswered) as caught:
+        await sending
+    assert caught.value.reason == "protocol_error"
+    await replaced(server, send)
