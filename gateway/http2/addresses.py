@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
+from gateway.model.address import HostPort
 from gateway.model.clock import Clock, time_limit
 
 SHARE = 0.25
@@ -28,8 +29,7 @@ async def resolve(host: str, port: int) -> list[Address]:
 
 def shown(address: Address) -> str:
     """Write an address as people do."""
-    host, port = address[1][:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return str(HostPort(*address[1][:2]))
 
 
 class Addresses:

@@ -83,7 +83,7 @@ class BlockWriter:
         Raises:
             NotSent: a character that no header may hold (section 8.2.1). The peer's table is as it was.
         """
-        literals = [(self._names.get(name) or self._name(name)) + _string(value) for name, value in varying]
+        literals = [(self._names.get(name) or self._remember(name)) + _string(value) for name, value in varying]
         before = _POST_HTTPS_PATH + _string(path)
         constants = self._written.get(constant)
         if constants is None:
@@ -93,7 +93,7 @@ class BlockWriter:
             self._announce.clear()
         return b"".join((before, constants, *literals))
 
-    def _name(self, name: str) -> bytes:
+    def _remember(self, name: str) -> bytes:
         """Write the name of a header that no table may keep, and keep it ready."""
         written = _name(name, _NEVER_INDEXED)
         if len(self._names) < _REMEMBERED:
@@ -133,7 +133,6 @@ class BlockWriter:
         while self._octets > limit:
             header, _ = self._table.popitem(last=False)
             self._octets -= _entry_size(header)
-            self._written.clear()
 
 
 def _entry_size(header: tuple[str, str]) -> int:

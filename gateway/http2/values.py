@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from gateway.model.address import HostPort
+
 Headers = tuple[tuple[str, str], ...]
 """Names in lower case."""
 
@@ -25,7 +27,7 @@ class Origin:
     @property
     def target(self) -> str:
         """The host and port, as a CONNECT names them."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return str(HostPort(self.host, self.port))
 
     @classmethod
     def parse(cls, url: str) -> "Origin":
