@@ -12,6 +12,7 @@ from aiohttp import web
 from gateway.model.address import HostPort
 from gateway.model.clock import Clock
 from gateway.model.errors import SettingsError
+from gateway.web.newcomers import turn_away
 from gateway.web.protocol import QuietProtocol
 
 BACKLOG = 1024
@@ -79,6 +80,7 @@ class Listener:
 
     async def close(self) -> None:
         """Take in who is waiting, close the door, let everybody inside finish within the grace."""
+        turn_away(self._socket)
         await self._take_in_backlog()
         if self._server is not None:
             self._server.close()

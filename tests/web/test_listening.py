@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import errno
 import gc
 import socket
 import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import uvloop
@@ -15,6 +17,7 @@ from gateway.model.address import HostPort
 from gateway.model.clock import SystemClock
 from gateway.model.errors import SettingsError
 from gateway.web.listening import NEWCOMER_SECONDS, Listener, bind
+from gateway.web.newcomers import turn_away
 from tests.clock import ManualClock
 
 GET = b"GET /hello HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -203,3 +206,39 @@ async def test_who_came_and_says_nothing_is_heard_for_a_second(clock: ManualCloc
         assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()
+
+
+def test_turning_away_keeps_who_is_there() -> None:
+    with bind(HostPort("127.0.0.1", 0)) as listener, socket.socket() as late:
+        listener.listen()
+        with socket.create_connection(listener.getsockname()) as early:
+            turn_away(listener)
+            late.setblocking(False)
+            assert late.connect_ex(listener.getsockname()) == errno.EINPROGRESS
+            with pytest.raises(OSError, match="not connected"):
+                late.getpeername()
+            accepted, _ = listener.accept()
+            with accepted:
+                early.sendall(b"still here")
+                assert accepted.recv(100) == b"still here"
+
+
+def knock(address: tuple[str, int], answers: list[bytes]) -> None:
+    """Ask on new connections until there are no more."""
+    with contextlib.suppress(TimeoutError, ConnectionRefusedError):
+        while True:
+            with socket.create_connection(address, timeout=0.2) as client:
+                client.settimeout(10)
+                client.sendall(b"GET /hello HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+                answers.append(b"".join(iter(lambda: client.recv(1000), b"")))
+
+
+async def test_whoever_got_a_connection_before_the_close_gets_an_answer(until: Callable[..., Any]) -> None:
+    listener = await opened()
+    address = (listener.address.host, listener.address.port)
+    answers: list[bytes] = []
+    knocking = [asyncio.create_task(asyncio.to_thread(knock, address, answers)) for _ in range(8)]
+    await until(lambda: len(answers) >= 50)
+    await listener.close()
+    await asyncio.gather(*knocking)
+    assert {answer.endswith(b"hello") for answer in answers} == {True}
