@@ -7,7 +7,9 @@ import msgspec
 
 from gateway.model.app import App
 from gateway.model.delivery import Delivery, DeliveryQuery
+from gateway.model.outbox import LateVerdict, OutboxItem
 from gateway.model.workspace import Workspace
+from gateway.store.outbox_port import LateVerdictStore, OutboxStore
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -17,7 +19,7 @@ class Proof(msgspec.Struct, frozen=True):
     at: float
 
 
-Record = App | Workspace | Proof | Delivery
+Record = App | Workspace | Proof | Delivery | OutboxItem | LateVerdict
 """One thing that is kept."""
 RecordT = TypeVar("RecordT", bound=Record)
 
@@ -39,6 +41,16 @@ class Store(Protocol):
 
     Every change of an app or workspace adds one to the revision, by which running gateways notice it.
     """
+
+    @property
+    def outbox(self) -> OutboxStore:
+        """What is owed."""
+        ...
+
+    @property
+    def late_verdicts(self) -> LateVerdictStore:
+        """What was not answered yet."""
+        ...
 
     async def revision(self) -> int:
         """Return the number of the last change."""
@@ -106,6 +118,10 @@ class Store(Protocol):
 
     async def remove_deliveries(self, before: float, limit: int) -> int:
         """Forget the oldest deliveries, `limit` at most, of those before `before` (UNIX seconds); return how many."""
+        ...
+
+    async def delivered(self, key: str, since: float) -> str | None:
+        """Return the id of a push with this key that was delivered at `since` (UNIX seconds) or later, by the log."""
         ...
 
     async def close(self) -> None:

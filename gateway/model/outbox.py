@@ -1,0 +1,93 @@
+"""The outbox: pushes that were answered with a 2xx and are not finished yet."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from gateway.model.notification import Notification
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """What shares its fate: the pushes of one app to one provider ("apns" or "fcm")."""
+
+    app: str
+    provider: str
+
+
+class OutboxItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One push that is owed.
+
+    `id` is the push's own. `key` is the keyed hash by which a repetition is known (None: it cannot be), `device` that
+    of the device token. Pushes of one `line` go one after the other, in the order of `received_at`, of the same moment
+    by the id. Times are UNIX seconds: it is to be attempted at `due_at`, of no use from `expires_at`, and nobody's
+    business but the `owner`'s before `leased_until` (None and 0: it is free). `attempts` counts how often a provider
+    was asked, `reason` says in the gateway's words why it was not taken the last time.
+    """
+
+    id: str
+    key: str | None
+    workspace: str
+    lane: Lane
+    line: str
+    device: str
+    received_at: float
+    expires_at: float
+    due_at: float
+    attempts: int
+    reason: str
+    notification: Notification
+    owner: str | None = None
+    leased_until: float = 0.0
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks for work at `now`, keeps it until `until` (UNIX seconds), and takes no more than `limit`.
+
+    Nothing is taken of `closed` lanes.
+    """
+
+    owner: str
+    now: float
+    until: float
+    limit: int
+    closed: frozenset[Lane] = frozenset()
+
+
+class Postponement(msgspec.Struct, frozen=True, kw_only=True):
+    """When an item is to be attempted again (UNIX seconds), after how many attempts, and why."""
+
+    id: str
+    due_at: float
+    attempts: int
+    reason: str
+
+
+class OutboxCount(msgspec.Struct, frozen=True):
+    """How many items each workspace has, and since when the oldest of all waits (UNIX seconds)."""
+
+    by_workspace: Mapping[str, int]
+    oldest: float | None = None
+
+    @property
+    def total(self) -> int:
+        """The items of all workspaces."""
+        return sum(self.by_workspace.values())
+
+
+class LateVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """A token found dead when its push had been answered already: the next push of this workspace to it is told.
+
+    `device` is the keyed hash of the token, `since` when the provider says it died, `at` when that was heard (UNIX
+    seconds).
+    """
+
+    workspace: str
+    device: str
+    reason: str
+    since: float | None
+    at: float
+
+    @property
+    def id(self) -> str:
+        """What it is found by: there is one for each workspace and device."""
+        return f"{self.device}:{self.workspace}"
