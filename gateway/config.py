@@ -68,6 +68,15 @@ class ProvidersSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fiel
     timeout: Annotated[float, Meta(gt=0, le=15)] = 10.0
 
 
+class DeliverySettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long a server waits for an answer, and what may be kept to be sent later."""
+
+    answer_within: Annotated[float, Meta(gt=0, le=15)] = 0.5
+    outbox_max: Annotated[int, Meta(ge=0)] = 100_000
+    outbox_max_per_workspace: Annotated[int, Meta(ge=0)] = 25_000
+    fcm_repeat_unanswered: bool = True
+
+
 class LoggingSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is logged and how it looks."""
 
@@ -82,6 +91,7 @@ class Settings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     store: StoreSettings = StoreSettings()
     encryption: EncryptionSettings = EncryptionSettings()
     providers: ProvidersSettings = ProvidersSettings()
+    delivery: DeliverySettings = DeliverySettings()
     logging: LoggingSettings = LoggingSettings()
 
 

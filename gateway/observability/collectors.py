@@ -6,6 +6,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from gateway.model.delivery import DeliveryLogStatistics
+from gateway.model.outbox import OutboxStatistics
 from gateway.model.traffic import PoolStatistics
 
 Traffic = Mapping[str, PoolStatistics]
@@ -100,3 +101,26 @@ class DeliveryLogCollector(Collector):
         yield CounterMetricFamily(
             "push_records_dropped", "Deliveries that were not logged, for the store took none.", value=now.dropped
         )
+
+
+class OutboxCollector(Collector):
+    """What is owed, and which lanes rest."""
+
+    def __init__(self, statistics: Callable[[], OutboxStatistics]) -> None:
+        self._statistics = statistics
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask, and tell it in Prometheus' terms."""
+        outbox = self._statistics()
+        yield GaugeMetricFamily("push_outbox_items", "Stored pushes, those of all gateways.", outbox.items)
+        yield GaugeMetricFamily(
+            "push_outbox_oldest_timestamp_seconds", "When the oldest stored push came; 0: there is none.", outbox.oldest
+        )
+        yield GaugeMetricFamily("push_outbox_in_flight", "Stored pushes being attempted.", outbox.in_flight)
+        yield GaugeMetricFamily("push_store_up", "Whether the store answers.", outbox.store_answers)
+        resting = GaugeMetricFamily(
+            "push_breaker_open", "Lanes that are in trouble: their pushes are stored.", labels=("app", "provider")
+        )
+        for lane in sorted(outbox.resting, key=lambda lane: (lane.app, lane.provider)):
+            resting.add_metric((lane.app, lane.provider), 1)
+        yield resting

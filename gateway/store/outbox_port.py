@@ -7,7 +7,7 @@ from gateway.model.outbox import Claim, LateVerdict, OutboxCount, OutboxItem, Po
 
 
 class OutboxStore(Protocol):
-    """Pushes that are owed, on disk when a method returns. Every method raises StoreError when the store cannot be used.
+    """Pushes that are owed, on disk when a method returns. Every method raises StoreError when the store is unusable.
 
     An item belongs to whoever holds its lease. When the lease is over, it is anybody's.
     """

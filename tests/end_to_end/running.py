@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import msgspec
 
-from gateway.app import Doors, Gateway, open_doors, open_gateway
+from gateway.app import Doors, Gateway, open_doors, open_gateway, working_off
 from gateway.config import ServerSettings, Settings, load_settings
 from gateway.delivery.registry import Issued, Registry
 from gateway.model.address import HostPort
@@ -126,6 +126,7 @@ async def start_gateway(
     settings = settings or await asyncio.to_thread(settings_of, simulator)
     gateway = await cleanup.enter_async_context(open_gateway(settings, clock or SystemClock()))
     await gateway.follower.check()
+    await cleanup.enter_async_context(working_off(gateway, settings.server.drain_timeout))
     doors = await cleanup.enter_async_context(open_doors(gateway, settings))
     session = await cleanup.enter_async_context(
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20), auto_decompress=False)
