@@ -5,6 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.model.delivery import DeliveryLogStatistics
 from gateway.model.notification import Platform
+from gateway.model.outbox import OutboxStatistics
 from gateway.model.outcome import Delivered, Outcome, Rejected, TokenDead
 from gateway.model.reason import Reason
 from gateway.model.traffic import PoolStatistics
@@ -12,6 +13,7 @@ from gateway.observability.metrics import Metrics
 from tests.clock import ManualClock
 
 NOTHING_LOGGED = DeliveryLogStatistics(waiting=0, written=0, dropped=0)
+NOTHING_OWED = OutboxStatistics(items=0, oldest=0.0, in_flight=0, resting=frozenset(), store_answers=True)
 
 
 @pytest.fixture
@@ -41,7 +43,9 @@ async def test_the_names_and_labels_are_those_documented(metrics: Metrics) -> No
     with metrics.provider_request("apns"):
         pass
     traffic = {"apns": PoolStatistics(goaways={"Shutdown": 1}, rtt=0.1)}
-    metrics.watch(lambda: traffic, lambda: [("Chat", "apns_certificate", 1.0)], lambda: NOTHING_LOGGED)
+    metrics.watch(
+        lambda: traffic, lambda: [("Chat", "apns_certificate", 1.0)], lambda: NOTHING_LOGGED, lambda: NOTHING_OWED
+    )
     found = {(name, tuple(label for label, _ in labels)) for name, labels in (await scraped(metrics))}
     assert {(name, labels) for name, labels in found if not name.endswith(("_created", "_sum", "_count"))} >= {
         ("push_requests_total", ("app", "outcome", "platform", "reason")),
@@ -112,7 +116,7 @@ async def test_an_attempt_that_fails_is_no_longer_in_flight_and_timed(metrics: M
 async def test_connections_and_expiries_are_read_at_every_scrape(metrics: Metrics) -> None:
     traffic = {"apns": PoolStatistics(open=3, idle=1, connecting=1), "fcm": PoolStatistics()}
     expiries = [("Chat", "apns_certificate", 1_900_000_000.0)]
-    metrics.watch(lambda: traffic, lambda: expiries, lambda: NOTHING_LOGGED)
+    metrics.watch(lambda: traffic, lambda: expiries, lambda: NOTHING_LOGGED, lambda: NOTHING_OWED)
     assert await value(metrics, "push_connections", provider="apns", state="busy") == 2
     assert await value(metrics, "push_connections", provider="apns", state="idle") == 1
     assert await value(metrics, "push_connections", provider="apns", state="connecting") == 1
@@ -128,7 +132,9 @@ async def test_connections_and_expiries_are_read_at_every_scrape(metrics: Metric
 async def test_what_connections_do_is_told_by_provider(metrics: Metrics) -> None:
     goaways = {"Shutdown": 2, "code_0": 1}
     apple = PoolStatistics(in_flight=7, waiting=3, requests=100, retries=2, goaways=goaways, rtt=0.25)
-    metrics.watch(lambda: {"apns": apple, "fcm": PoolStatistics()}, lambda: [], lambda: NOTHING_LOGGED)
+    metrics.watch(
+        lambda: {"apns": apple, "fcm": PoolStatistics()}, lambda: [], lambda: NOTHING_LOGGED, lambda: NOTHING_OWED
+    )
     assert await value(metrics, "push_http2_streams", provider="apns") == 7
     assert await value(metrics, "push_http2_waiting", provider="apns") == 3
     assert await value(metrics, "push_http2_requests_total", provider="apns") == 100
@@ -141,7 +147,7 @@ async def test_what_connections_do_is_told_by_provider(metrics: Metrics) -> None
 
 async def test_how_the_delivery_log_keeps_up_is_read_at_every_scrape(metrics: Metrics) -> None:
     states = iter([DeliveryLogStatistics(waiting=3, written=40, dropped=5), DeliveryLogStatistics(0, 43, 6)])
-    metrics.watch(dict, list, lambda: next(states))
+    metrics.watch(dict, list, lambda: next(states), lambda: NOTHING_OWED)
     names = ("push_records_waiting", "push_records_written_total", "push_records_dropped_total")
     for numbers in ([3, 40, 5], [0, 43, 6]):
         samples = await scraped(metrics)
