@@ -109,11 +109,13 @@ class Handover:
         return await self._keep(msgspec.structs.replace(item, attempts=report.attempts), report)
 
     async def _keep(self, item: OutboxItem, report: Report) -> Report:
-        """Store an item; what the attempt has taught, if there was one, is reported with it."""
+        """Store an item; where it cannot be stored, what the provider said is the answer if it was asked."""
+        was_asked = report.attempts > 0
         refusal = await self._outbox.put(item, leased=False)
-        reason = report.outcome.reason if report.attempts == 0 else Reason.STORED_LATER
-        outcome = refusal or Stored(reason, due_at=item.due_at)
-        return msgspec.structs.replace(report, outcome=outcome)
+        if refusal is not None:
+            return report if was_asked else msgspec.structs.replace(report, outcome=refusal)
+        reason = Reason.STORED_LATER if was_asked else report.outcome.reason
+        return msgspec.structs.replace(report, outcome=Stored(reason, due_at=item.due_at))
 
     def _see_through(self, attempt: asyncio.Task[Report], item: OutboxItem, push: Push) -> None:
         task = asyncio.create_task(self._finish(attempt, item, push), name="attempt of a stored push")

@@ -26,7 +26,7 @@ class Readiness:
         return {name: sentence for name, is_so, sentence in checks if is_so()}
 
     def troubles(self) -> dict[str, str]:
-        """Name what is wrong though pushes should come here: sent elsewhere they would fare no better, or be refused."""
+        """Name what is wrong though pushes should come here: elsewhere they would fare no better, or be refused."""
         follower = self._follower
         if follower.snapshot is None or follower.store_answers:
             return {}
