@@ -11,11 +11,13 @@ from gateway.delivery.follower import Follower
 from gateway.delivery.outbox import Outbox
 from gateway.delivery.push import Push, Report
 from gateway.delivery.settlement import Settlement
+from gateway.delivery.snapshot import Member
 from gateway.model.clock import Clock
 from gateway.model.errors import StoreError
 from gateway.model.outbox import Lane, OutboxItem
 from gateway.model.outcome import Cleared, Expired, Later
 from gateway.model.reason import Reason
+from gateway.model.workspace import Workspace
 
 CONCURRENCY = 200
 LANE_CONCURRENCY = 50
@@ -132,16 +134,10 @@ class Redelivery:
         self._woken.set()
 
     async def _work_on(self, item: OutboxItem) -> None:
-        snapshot = self._follower.snapshot
-        member = snapshot.by_id(item.workspace) if snapshot else None
-        if member is None:
-            await self._outbox.finish(item)
-            log.info("stored_push_cleared", request_id=item.id, reason=Reason.WORKSPACE_GONE.value)
-            return
-        push = Push(member, item.notification, item.device, item.key)
+        push = Push(self._member(item), item.notification, item.device, item.key)
         if self._clock.now() >= item.expires_at:
             report = Report(Expired(), push, item.lane.app)
-        elif member.workspace.suspended:
+        elif push.member.workspace.suspended:
             report = Report(Cleared(Reason.WORKSPACE_GONE), push, item.lane.app)
         elif not self._breakers.allows(item.lane):
             await self._outbox.postpone(item, item.due_at, item.attempts, item.reason)
@@ -149,6 +145,12 @@ class Redelivery:
         else:
             report = await self._attempt(item, push)
         await self._settlement.settle(item, push, report)
+
+    def _member(self, item: OutboxItem) -> Member:
+        """Find whose push it is; a workspace that was removed is as one that may not send."""
+        snapshot = self._follower.snapshot
+        gone = Workspace(id=item.workspace, name=item.workspace, apps=(), secrets=(), suspended=True)
+        return (snapshot and snapshot.by_id(item.workspace)) or Member(gone, networks=(), by_topic={}, android=())
 
     async def _attempt(self, item: OutboxItem, push: Push) -> Report:
         try:
