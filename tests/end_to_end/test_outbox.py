@@ -32,6 +32,7 @@ class Still:
 
     async def push(self, token: str = IPHONE, **options: Any) -> Answer:
         platform = "gcm" if token == ANDROID else "apn"
+        await self.clock.advance(0.001)
         return await self.running.push(platform, message(token, **options))
 
     async def received(self, number: int) -> list[Received]:
@@ -104,7 +105,7 @@ async def test_every_attempt_has_the_same_id_so_that_a_repetition_replaces_its_t
 
 
 async def test_a_server_waits_no_longer_than_it_should(still: Still, until: Callable[..., Any]) -> None:
-    still.simulator.set_rules([Rule(h2="never", times=1)])
+    still.simulator.set_rules([Rule(h2="silent", times=1)])
     pushed = asyncio.create_task(still.push())
     await until(lambda: still.simulator.received)
     await still.clock.advance(0.49)
@@ -131,7 +132,7 @@ async def test_an_attempt_that_ends_after_the_answer_is_the_last(still: Still, u
 
 async def test_while_an_attempt_goes_on_nobody_else_makes_one(still: Still, until: Callable[..., Any]) -> None:
     """The item is leased, and the lease renewed for as long as the attempt takes."""
-    still.simulator.set_rules([Rule(h2="never", times=1)])
+    still.simulator.set_rules([Rule(h2="silent", times=1)])
     pushed = asyncio.create_task(still.push())
     await until(lambda: still.simulator.received)
     await still.clock.advance(0.6)
@@ -142,6 +143,7 @@ async def test_while_an_attempt_goes_on_nobody_else_makes_one(still: Still, unti
         now = still.clock.now()
         claim = Claim(owner="another", now=now, until=now + 1, limit=9)
         assert await still.running.gateway.store.outbox.claim(claim) == []
+    await still.empty()
 
 
 @PROVIDERS
@@ -271,7 +273,7 @@ async def test_one_workspace_does_not_take_the_place_of_others(still: Still) -> 
 
 @pytest.mark.parametrize("delivery", [DeliverySettings(fcm_repeat_unanswered=False)])
 async def test_google_is_asked_once_where_nothing_may_be_shown_twice(still: Still, until: Callable[..., Any]) -> None:
-    still.simulator.set_rules([Rule(platform="fcm", h2="never", times=1)])
+    still.simulator.set_rules([Rule(platform="fcm", h2="silent", times=1)])
     pushed = asyncio.create_task(still.push(ANDROID))
     await until(lambda: still.simulator.received)
     await still.clock.advance(0.6)
