@@ -18,7 +18,7 @@ from gateway.model.workspace import SecretHash, Workspace
 from gateway.store.crypto import Vault, local_vault
 from gateway.store.schema import newest
 from gateway.store.sqlite import SqliteStore
-from gateway.store.sqlite_file import MIGRATIONS
+from gateway.store.sqlite_schema import MIGRATIONS
 
 SCHEMA_VERSION = newest(MIGRATIONS)
 KEYS = [Fernet.generate_key().decode()]
