@@ -95,12 +95,12 @@ WITH RECURSIVE queue (soonest) AS (
     SELECT (SELECT rowid FROM outbox WHERE is_first ORDER BY workspace, app, provider, free_at LIMIT 1)
     UNION ALL
     SELECT (SELECT next.rowid FROM outbox AS this CROSS JOIN outbox AS next WHERE this.rowid = soonest AND next.is_first
-        AND (next.workspace, next.app, next.provider) > (this.workspace, this.app, this.provider)
+        AND (next.workspace, next.app, next.provider) > (+this.workspace, +this.app, +this.provider)
         ORDER BY next.workspace, next.app, next.provider, next.free_at LIMIT 1)
     FROM queue WHERE soonest IS NOT NULL)
 SELECT workspace, app, provider FROM queue JOIN outbox ON rowid = soonest WHERE free_at <= ?
 """
-"""From the soonest item of one queue to that of the next, past all others."""
+"""From the soonest item of one queue to that of the next; without the `+` SQLite would read all those between."""
 _DUE = (
     "SELECT rowid FROM outbox WHERE is_first AND workspace = ? AND app = ? AND provider = ? AND free_at <= ? "
     "ORDER BY free_at LIMIT ?"
