@@ -39,7 +39,7 @@ class LateVerdicts:
 
     async def told(self, push: Push) -> TokenDead | None:
         """Return what the server must be told in place of an attempt; whoever gets it tells it."""
-        verdict = self._known.get(f"{push.device}:{push.member.workspace.id}") if self._known else None
+        verdict = self._known.get(LateVerdict.id_of(push.member.workspace.id, push.device)) if self._known else None
         if verdict is None:
             return None
         try:

@@ -90,7 +90,12 @@ class LateVerdict(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def id(self) -> str:
         """What it is found by: there is one for each workspace and device."""
-        return f"{self.device}:{self.workspace}"
+        return self.id_of(self.workspace, self.device)
+
+    @staticmethod
+    def id_of(workspace: str, device: str) -> str:
+        """Return the id of the one on this workspace and device."""
+        return f"{device}:{workspace}"
 
 
 class OutboxStatistics(msgspec.Struct, frozen=True):
