@@ -10,6 +10,8 @@ from gateway.model.verdict import Verdict, VerdictKind
 
 TRIPS_AT = 5
 """Failures in a row after which a lane rests."""
+TRIP_SECONDS = 1.0
+"""The time that lies between them at least: one connection that breaks takes many pushes with it."""
 SLOW_TRIPS_AT = 20
 """How many attempts may go without an answer in time, and none answered in between, before a lane rests."""
 FIRST_SECONDS, LONGEST_SECONDS = 1.0, 30.0
@@ -25,11 +27,13 @@ _TROUBLES = frozenset({VerdictKind.LATER, VerdictKind.CREDENTIALS_REFUSED})
 class _Breaker:
     """One lane: flowing, resting, or tried by a single push."""
 
-    __slots__ = ("failures", "probe_until", "rest_until", "slow")
+    __slots__ = ("failing_since", "failures", "probe_until", "rest_until", "rests", "slow")
 
-    def __init__(self) -> None:
+    def __init__(self, now: float) -> None:
+        self.failing_since = now
         self.failures = 0
         self.slow = 0
+        self.rests = 0
         self.rest_until: float | None = None
         self.probe_until = float("-inf")
 
@@ -73,20 +77,26 @@ class Breakers:
         if not is_trouble:
             self._lanes.pop(lane, None)
             return
-        breaker = self._lanes.setdefault(lane, _Breaker())
+        now = self._clock.monotonic()
+        breaker = self._lanes.setdefault(lane, _Breaker(now))
         breaker.failures += 1
-        if breaker.failures >= TRIPS_AT or breaker.rest_until is not None:
+        if breaker.rest_until is None:
+            must_rest = breaker.failures >= TRIPS_AT and now - breaker.failing_since >= TRIP_SECONDS
+        else:
+            must_rest = now >= breaker.rest_until  # before, it is of an attempt from before the rest
+        if must_rest:
             self._rest(breaker, verdict.retry_after)
 
     def slow(self, lane: Lane) -> None:
         """Learn that an attempt is without an answer after the time that a server waits."""
-        breaker = self._lanes.setdefault(lane, _Breaker())
+        breaker = self._lanes.setdefault(lane, _Breaker(self._clock.monotonic()))
         breaker.slow += 1
         if breaker.slow >= SLOW_TRIPS_AT and breaker.rest_until is None:
             self._rest(breaker, None)
 
     def _rest(self, breaker: _Breaker, retry_after: float | None) -> None:
-        longest = exponential(breaker.failures - TRIPS_AT + 1, FIRST_SECONDS, LONGEST_SECONDS)
+        breaker.rests += 1
+        longest = exponential(breaker.rests, FIRST_SECONDS, LONGEST_SECONDS)
         jittered = longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
         breaker.probe_until = float("-inf")
         breaker.rest_until = self._clock.monotonic() + max(jittered, min(retry_after or 0.0, LONGEST_SECONDS))

@@ -35,7 +35,7 @@ class Handover:
         answer_within: float,
     ) -> None:
         self._dispatcher = dispatcher
-        self._breakers = breakers
+        self.breakers = breakers
         self._late_verdicts = late_verdicts
         self._outbox = outbox
         self._settlement = settlement
@@ -74,13 +74,13 @@ class Handover:
     def _why_not_now(self, push: Push, lane: Lane) -> Reason | None:
         if self._outbox.waits(push.line):
             return Reason.STORED_IN_LINE
-        return None if self._breakers.allows(lane) else Reason.STORED_RESTING
+        return None if self.breakers.allows(lane) else Reason.STORED_RESTING
 
     async def _attempt(self, push: Push, routes: tuple[Route, ...], answer_by: float) -> Report:
         attempt = asyncio.create_task(self._dispatcher.along(routes, push, answer_by), name="attempt")
         lane = lane_of(routes[0], push.notification)
         if not await self._is_in_time(attempt):
-            self._breakers.slow(lane)
+            self.breakers.slow(lane)
             item = _item(push, lane, self._clock.now(), Reason.STORED_SLOW)
             if await self._outbox.put(item, leased=True) is None:
                 self._see_through(attempt, item, push)

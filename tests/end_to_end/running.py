@@ -112,12 +112,11 @@ def certificate(simulator: Simulator) -> ApnsCredentials:
 _KEY_FILES = ("AuthKey_SIMKEY0001.p8", "service-account.json")
 
 
-KEEPING = DeliverySettings()
 KEEPING_NOTHING = DeliverySettings(outbox_max=0)
 """Lets what a provider could not take be answered as it said."""
 
 
-def settings_of(simulator: Simulator, delivery: DeliverySettings = KEEPING, **server: Any) -> Settings:
+def settings_of(simulator: Simulator, delivery: DeliverySettings = KEEPING_NOTHING, **server: Any) -> Settings:
     """Return settings that point at the simulator, with doors on free ports."""
     anywhere = HostPort("127.0.0.1", 0)
     doors = ServerSettings(**{"listen": anywhere, "operator_listen": anywhere, "drain_timeout": 2.0, **server})
