@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 
 from gateway.model.app import App
-from gateway.model.delivery import Delivery
+from gateway.model.delivery import DEVICE_DIGITS, Delivery
+from gateway.model.device import Device
 from gateway.model.errors import StoreError
 from gateway.model.workspace import Workspace
 from gateway.store.port import Proof, Record, RecordT, Store, key_of
@@ -19,6 +20,7 @@ KINDS: dict[str, type[Record]] = {
     "workspaces": Workspace,
     "proofs": Proof,
     "deliveries": Delivery,
+    "devices": Device,
 }
 """What is copied, in this order: a workspace never comes before its apps."""
 PAGE = 500
@@ -114,4 +116,6 @@ async def _all(store: Store, kind: type[RecordT]) -> AsyncIterator[RecordT]:
 def _described(record: Record) -> str:
     if isinstance(record, Proof | Delivery):
         return f"a {type(record).__name__.lower()} of {record.at:.0f}"
+    if isinstance(record, Device):
+        return f"a device, {record.id[:DEVICE_DIGITS]}"
     return f"{type(record).__name__} {record.name!r}"

@@ -22,6 +22,7 @@ from gateway.store import mongo_collections, mongo_deliveries
 from gateway.store.crypto import Vault
 from gateway.store.documents import advanced
 from gateway.store.mongo_database import MIGRATIONS, Database, MongoMigration, migrate, prepare
+from gateway.store.mongo_devices import MongoDevices
 from gateway.store.port import Contents, Record, RecordT
 
 DEFAULT_DATABASE = "push_gateway"
@@ -50,6 +51,7 @@ class MongoStore:
         self.vault = vault
         self._under_way: set[asyncio.Task[Any]] = set()
         self._closed = False
+        self.devices = MongoDevices(self._run, vault)
 
     @classmethod
     async def open(

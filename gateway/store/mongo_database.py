@@ -16,6 +16,7 @@ APPS = "apps"
 WORKSPACES = "workspaces"
 PROOFS = "proofs"
 DELIVERIES = "deliveries"
+DEVICES = "devices"
 
 
 class Database(Protocol):
@@ -117,6 +118,7 @@ async def _make_indexes(database: Database) -> None:
     for name in (APPS, WORKSPACES):
         await database[name].create_indexes([*_INDEXES])
     await _make_delivery_indexes(database)
+    await _make_device_indexes(database)
 
 
 async def _make_delivery_indexes(database: Database) -> None:
@@ -126,5 +128,12 @@ async def _make_delivery_indexes(database: Database) -> None:
     await database[DELIVERIES].create_indexes([IndexModel(in_time, name="at"), *indexes])
 
 
-MIGRATIONS: tuple[MongoMigration, ...] = (Migration("add the delivery log", _make_delivery_indexes),)
+async def _make_device_indexes(database: Database) -> None:
+    await database[DEVICES].create_indexes([IndexModel([("last_seen", 1), ("_id", 1)], name="last_seen")])
+
+
+MIGRATIONS: tuple[MongoMigration, ...] = (
+    Migration("add the delivery log", _make_delivery_indexes),
+    Migration("add the device registry", _make_device_indexes),
+)
 """In order; a new database is what they lead to."""

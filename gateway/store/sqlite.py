@@ -16,6 +16,7 @@ from gateway.store import sqlite_deliveries, sqlite_tables
 from gateway.store.crypto import Vault
 from gateway.store.documents import advanced
 from gateway.store.port import Contents, Record, RecordT
+from gateway.store.sqlite_devices import SqliteDevices
 from gateway.store.sqlite_file import MIGRATIONS, SqliteMigration, migrate_file, open_file
 
 P = ParamSpec("P")
@@ -33,6 +34,7 @@ class SqliteStore:
         self.vault = vault
         self._thread = thread
         self._closed = False
+        self.devices = SqliteDevices(self._run, vault)
 
     @classmethod
     async def open(

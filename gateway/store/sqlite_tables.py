@@ -6,7 +6,9 @@ from typing import Any
 
 from gateway.model.app import App
 from gateway.model.delivery import Delivery
+from gateway.model.device import Device
 from gateway.model.workspace import Workspace
+from gateway.store import sqlite_devices
 from gateway.store.crypto import Vault
 from gateway.store.documents import Document, changed, name_taken, read, written
 from gateway.store.port import Contents, Proof, Record, RecordT
@@ -59,6 +61,7 @@ _PAGE: dict[type, str] = {
     Workspace: "SELECT document FROM workspaces WHERE ?1 IS NULL OR id > ?1 ORDER BY id LIMIT ?2",
     Proof: "SELECT fingerprint, at FROM proofs WHERE ?1 IS NULL OR fingerprint > ?1 ORDER BY fingerprint LIMIT ?2",
     Delivery: PAGE_OF_DELIVERIES,
+    Device: sqlite_devices.PAGE_OF_DEVICES,
 }
 
 
@@ -103,6 +106,8 @@ def page(
 def _record(row: tuple[Any, ...], kind: type[RecordT], vault: Vault) -> RecordT:
     if issubclass(kind, Delivery):
         return delivery_of(row, kind)
+    if issubclass(kind, Device):
+        return sqlite_devices.device_of(row, kind, vault)
     return kind(*row) if issubclass(kind, Proof) else read(row[0], kind, vault)
 
 
@@ -114,5 +119,7 @@ def add(connection: sqlite3.Connection, records: Sequence[Record], vault: Vault)
                 connection.execute(_PROVE, (record.fingerprint, record.at))
             elif isinstance(record, Delivery):
                 keep(connection, record)
+            elif isinstance(record, Device):
+                sqlite_devices.add(connection, record, vault)
             else:
                 _write(connection, _INSERT, record, vault)

@@ -9,6 +9,7 @@ from msgspec import structs
 
 from gateway.model.app import App, FcmCredentials
 from gateway.model.delivery import Delivery
+from gateway.model.device import Device
 from gateway.model.errors import StoreError
 from gateway.model.store_url import StoreUrl
 from gateway.model.workspace import Workspace
@@ -17,6 +18,7 @@ from gateway.store.crypto import Vault
 from gateway.store.mongo import MongoStore
 from gateway.store.port import Proof, Record, Store
 from gateway.store.sqlite import SqliteStore
+from tests.sightings import known
 from tests.store.log import delivered
 
 FCM = FcmCredentials(project_id="example", client_email="push@example.com", service_account="google-key-text")
@@ -27,7 +29,8 @@ WORKSPACES = [
 ]
 PROOFS = [Proof(f"fingerprint {number}", number / 3) for number in range(PAGE)]
 DELIVERIES = [delivered(f"{number:04x}", at=number / 3) for number in range(PAGE + 1)]
-EVERYTHING: list[Record] = [*APPS, *WORKSPACES, *PROOFS, *DELIVERIES]
+DEVICES = [known(f"{number:064x}", dead_since=number / 3, workspaces=("Ltd 1",)) for number in range(PAGE + 2)]
+EVERYTHING: list[Record] = [*APPS, *WORKSPACES, *PROOFS, *DELIVERIES, *DEVICES]
 
 
 @pytest.fixture
@@ -62,7 +65,7 @@ def target(way: list[str], stores: dict[str, Store]) -> Store:
 
 
 async def everything(store: Store) -> set[Record]:
-    kinds = (App, Workspace, Proof, Delivery)
+    kinds = (App, Workspace, Proof, Delivery, Device)
     return {record for kind in kinds for record in await store.page(kind, None, 10 * PAGE)}
 
 
@@ -86,6 +89,7 @@ async def test_a_copy_holds_everything_with_its_versions(source: Store, target: 
         "workspaces": Share(2 * PAGE + 7, 0),
         "proofs": Share(PAGE, 0),
         "deliveries": Share(PAGE + 1, 0),
+        "devices": Share(PAGE + 2, 0),
     }
     progress = Progress()
     await copy(source, target, progress)
@@ -103,6 +107,7 @@ async def test_a_copy_that_was_interrupted_goes_on(source: Store, target: Store)
         "workspaces": Share(PAGE + 7, PAGE),
         "proofs": Share(PAGE, 0),
         "deliveries": Share(PAGE + 1, 0),
+        "devices": Share(PAGE + 2, 0),
     }
     progress = Progress()
     await copy(source, target, progress)
@@ -120,6 +125,7 @@ async def test_a_copy_that_was_interrupted_goes_on(source: Store, target: Store)
         (Proof("other", 12.0), "a proof of 12"),
         (Proof("fingerprint 0", 12.0), "a proof of 12"),
         (delivered("0001", at=12.0), "a delivery of 12"),
+        (known(f"{1:064x}", app="other"), "a device, 000000000000"),
     ],
 )
 async def test_a_target_that_holds_something_else_is_refused_untouched(

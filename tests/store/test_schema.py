@@ -9,6 +9,7 @@ from cryptography.fernet import Fernet
 
 from gateway.model.app import App
 from gateway.model.delivery import DeliveryQuery
+from gateway.model.device import DeviceQuery, after
 from gateway.model.errors import StoreError, StoreKeyError
 from gateway.store.crypto import Vault
 from gateway.store.mongo import MongoStore
@@ -16,6 +17,7 @@ from gateway.store.mongo_database import Database
 from gateway.store.port import Store
 from gateway.store.schema import Migration
 from gateway.store.sqlite import SqliteStore
+from tests.sightings import success
 from tests.store.log import delivered
 
 VAULT = Vault([Fernet.generate_key().decode()], "lookup")
@@ -138,10 +140,18 @@ async def test_a_migration_that_fails_is_run_again_from_its_beginning(old: Adapt
 
 async def test_a_store_of_the_first_schema_gets_a_delivery_log_and_keeps_what_it_has(old: Adapter) -> None:
     done, store = await old.upgrade()
-    assert done == ["add the delivery log"]
+    assert "add the delivery log" in done
     await store.add([delivered("a")])
     assert await store.deliveries(DeliveryQuery(workspace="acme"), None, 9) == [delivered("a")]
     assert [app.name for app in (await store.load()).apps] == ["Chat"]
+    await store.close()
+
+
+async def test_a_store_of_the_first_schema_gets_a_device_registry(old: Adapter) -> None:
+    done, store = await old.upgrade()
+    assert "add the device registry" in done
+    await store.devices.sight([success(1.0)])
+    assert await store.devices.find(DeviceQuery(), None, 9) == [after(None, success(1.0))]
     await store.close()
 
 
