@@ -4,15 +4,19 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
+from typing import TypeVar
 
 import msgspec
 
 from gateway import __version__
-from gateway.config import ProvidersSettings, Settings, StoreSettings
+from gateway.config import ProvidersSettings, Settings
 from gateway.delivery.admission import Admission
+from gateway.delivery.bookkeeping import Bookkeeping
 from gateway.delivery.desk import Desk
+from gateway.delivery.devices import Devices
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.follower import Follower
+from gateway.delivery.gone import Gone
 from gateway.delivery.guard import Proofs
 from gateway.delivery.records import DeliveryLog
 from gateway.http2 import Proxy
@@ -34,6 +38,7 @@ from gateway.web.pages import OperatorPage, load_templates
 from gateway.web.push import PushDoor
 
 DAY = 86_400.0
+RecordsT = TypeVar("RecordsT", DeliveryLog, Devices)
 
 
 class Gateway(msgspec.Struct, frozen=True):
@@ -46,6 +51,7 @@ class Gateway(msgspec.Struct, frozen=True):
     admission: Admission
     desk: Desk
     deliveries: DeliveryLog
+    devices: Devices
     metrics: Metrics
     clock: Clock
 
@@ -76,12 +82,14 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
     async with (
         open_store(settings) as opened,
         _open_providers(settings.providers, clock) as providers,
-        _recording(opened.store, settings.store, clock) as deliveries,
+        _writing(DeliveryLog(opened.store, clock, settings.store.delivery_retention * DAY)) as deliveries,
+        _writing(Devices(opened.store, clock, settings.store.device_retention * DAY)) as devices,
     ):
         metrics, proofs = Metrics(clock, __version__), Proofs(opened.store, clock)
         follower = Follower(opened.store, providers, proofs, clock)
-        metrics.watch(providers.statistics, lambda: _expiries(follower), deliveries.statistics)
-        dispatcher = Dispatcher(follower, providers, proofs, metrics, clock, settings.providers.timeout)
+        metrics.watch(providers.statistics, lambda: _expiries(follower), deliveries.statistics, devices.statistics)
+        gone = Gone(devices, opened.vault, clock)
+        dispatcher = Dispatcher(follower, providers, proofs, gone, metrics, clock, settings.providers.timeout)
         gateway = Gateway(
             store=opened.store,
             vault=opened.vault,
@@ -90,6 +98,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             admission=Admission(follower, opened.vault, clock),
             desk=Desk(dispatcher, clock),
             deliveries=deliveries,
+            devices=devices,
             metrics=metrics,
             clock=clock,
         )
@@ -100,16 +109,15 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
 
 
 @asynccontextmanager
-async def _recording(store: Store, settings: StoreSettings, clock: Clock) -> AsyncIterator[DeliveryLog]:
-    """Write the delivery log while the block runs, and what is left at its end."""
-    deliveries = DeliveryLog(store, clock, settings.delivery_retention * DAY)
-    task = asyncio.create_task(deliveries.run(), name="delivery log")
+async def _writing(records: RecordsT) -> AsyncIterator[RecordsT]:
+    """Write records while the block runs, and what is left at its end."""
+    task = asyncio.create_task(records.run(), name=records.what)
     try:
-        yield deliveries
+        yield records
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await deliveries.flush()
+        await records.flush()
 
 
 @asynccontextmanager
@@ -177,7 +185,7 @@ async def open_doors(gateway: Gateway, settings: Settings) -> AsyncIterator[Door
     push = PushDoor(
         gateway.admission,
         gateway.desk,
-        gateway.deliveries,
+        Bookkeeping(gateway.deliveries, gateway.devices, gateway.clock),
         gateway.vault,
         gateway.metrics,
         gateway.clock,

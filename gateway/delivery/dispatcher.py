@@ -3,8 +3,10 @@
 import msgspec
 
 from gateway.delivery.follower import Follower
+from gateway.delivery.gone import Gone
 from gateway.delivery.guard import Proofs, judge
 from gateway.delivery.snapshot import Member, Route
+from gateway.model.app import ApnsCredentials
 from gateway.model.clock import Clock
 from gateway.model.errors import StoreError
 from gateway.model.notification import Kind, Notification, Platform
@@ -26,7 +28,7 @@ _OTHER_ENVIRONMENT_ONLY = (
 class Report(msgspec.Struct, frozen=True):
     """What became of a request: the push it held, the app it went through, what the provider said last.
 
-    `attempts` counts how often a provider was asked.
+    `attempts` counts how often a provider was asked, `environment` is which of Apple's two it was.
     """
 
     outcome: Outcome
@@ -34,17 +36,26 @@ class Report(msgspec.Struct, frozen=True):
     app: str | None = None
     verdict: Verdict | None = None
     attempts: int = 0
+    environment: str | None = None
 
 
 class Dispatcher:
     """Delivers pushes: routing, the attempt, the judgement."""
 
     def __init__(
-        self, follower: Follower, providers: Providers, proofs: Proofs, metrics: Metrics, clock: Clock, timeout: float
+        self,
+        follower: Follower,
+        providers: Providers,
+        proofs: Proofs,
+        gone: Gone,
+        metrics: Metrics,
+        clock: Clock,
+        timeout: float,
     ) -> None:
         self._follower = follower
         self._providers = providers
         self._proofs = proofs
+        self._gone = gone
         self._metrics = metrics
         self._clock = clock
         self._timeout = timeout
@@ -94,7 +105,8 @@ class Dispatcher:
         route, verdict = max(tried, key=lambda attempt: _weight(attempt[1]))
         judged = all(verdict.kind is VerdictKind.SUSPECT for _, verdict in tried)
         proven = judged and self._proven([route for route, _ in tried])
-        return Report(judge(verdict, proven), notification, route.app, verdict, attempts)
+        outcome = await self._gone.confirmed(judge(verdict, proven), notification, answer_by)
+        return Report(outcome, notification, route.app, verdict, attempts, _environment(route))
 
     def _too_late(self, notification: Notification, answer_by: float) -> Verdict | None:
         """Stop when the server no longer waits, or a ring would be a phantom call."""
@@ -118,6 +130,11 @@ class Dispatcher:
         for route in routes:
             prints.setdefault(route.app, []).append(route.credentials.fingerprint)
         return all(self._proofs.has_any(own) for own in prints.values())
+
+
+def _environment(route: Route) -> str | None:
+    credentials = route.credentials
+    return credentials.environment.value if isinstance(credentials, ApnsCredentials) else None
 
 
 def _weight(verdict: Verdict) -> int:

@@ -92,7 +92,7 @@ _OWN = {
         "It comes by itself; if not, /readyz says what is missing.",
     ),
     Reason.STORE_UNAVAILABLE: (
-        "The gateway's store does not answer, so it cannot tell whether it knows this workspace or topic.",
+        "The gateway's store does not answer, so it cannot tell whether it knows this workspace, topic or device.",
         "It comes by itself; if not, the gateway's log and /readyz say what is wrong with the store.",
     ),
     Reason.BODY_UNREADABLE: (

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
+from gateway.model.backlog import BacklogStatistics
 from gateway.model.clock import Clock
-from gateway.model.delivery import DeliveryLogStatistics
 from gateway.model.notification import Platform
 from gateway.model.outcome import Outcome
 from gateway.observability.collectors import (
-    DeliveryLogCollector,
+    BacklogCollector,
     Expiries,
     ExpiryCollector,
     Traffic,
@@ -79,12 +79,14 @@ class Metrics:
         self,
         traffic: Callable[[], Traffic],
         expiries: Callable[[], Expiries],
-        deliveries: Callable[[], DeliveryLogStatistics],
+        deliveries: Callable[[], BacklogStatistics],
+        devices: Callable[[], BacklogStatistics],
     ) -> None:
-        """Read the state of connections and of the delivery log, and when credentials expire, anew at every scrape."""
+        """Read the state of connections and of the records, and when credentials expire, anew at every scrape."""
         self.registry.register(TrafficCollector(traffic))
         self.registry.register(ExpiryCollector(expiries))
-        self.registry.register(DeliveryLogCollector(deliveries))
+        self.registry.register(BacklogCollector("push_records", "Deliveries", deliveries))
+        self.registry.register(BacklogCollector("push_devices", "Sightings of devices", devices))
 
     async def render(self) -> bytes:
         """Write all metrics in Prometheus' text format; the process's own are files to read, off the event loop."""

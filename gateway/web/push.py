@@ -6,13 +6,14 @@ import structlog
 from aiohttp import web
 
 from gateway.delivery.admission import Admission
+from gateway.delivery.bookkeeping import Bookkeeping
 from gateway.delivery.desk import Desk
+from gateway.delivery.devices import device_hash
 from gateway.delivery.dispatcher import Report
-from gateway.delivery.records import DeliveryLog
 from gateway.delivery.snapshot import Member
 from gateway.model.address import Network
 from gateway.model.clock import Clock
-from gateway.model.delivery import DEVICE_DIGITS, Delivery
+from gateway.model.delivery import DEVICE_DIGITS
 from gateway.model.notification import Notification, new_push_id
 from gateway.model.outcome import Later, Outcome
 from gateway.model.reason import Reason
@@ -33,7 +34,7 @@ class PushDoor:
         self,
         admission: Admission,
         desk: Desk,
-        deliveries: DeliveryLog,
+        books: Bookkeeping,
         vault: Vault,
         metrics: Metrics,
         clock: Clock,
@@ -41,7 +42,7 @@ class PushDoor:
     ) -> None:
         self._admission = admission
         self._desk = desk
-        self._deliveries = deliveries
+        self._books = books
         self._vault = vault
         self._metrics = metrics
         self._clock = clock
@@ -78,7 +79,8 @@ class PushDoor:
         ms = round(seconds * 1000, 1)
         self._metrics.push(platform, report.app or "none", outcome, seconds)
         if visit.member:  # strangers could fill the log
-            self._deliveries.add(_delivery(visit, visit.member, report, device, self._clock.now(), ms))
+            workspace = visit.member.workspace.name
+            self._books.finished(visit.push_id, workspace, platform.value, report, device, ms)
         log.info(
             "push",
             request_id=visit.push_id,
@@ -95,7 +97,7 @@ class PushDoor:
         )
 
     def _device(self, notification: Notification | None) -> str | None:
-        return self._vault.lookup_hash("device", notification.token) if notification else None
+        return device_hash(self._vault, notification.token) if notification else None
 
 
 class _Visit:
@@ -108,26 +110,6 @@ class _Visit:
         self.push_id = push_id
         self.started = started
         self.member: Member | None = None
-
-
-def _delivery(visit: _Visit, member: Member, report: Report, device: str | None, at: float, ms: float) -> Delivery:
-    verdict, notification = report.verdict, report.notification
-    return Delivery(
-        id=visit.push_id,
-        at=at,
-        workspace=member.workspace.name,
-        app=report.app,
-        platform=visit.endpoint.platform.value,
-        kind=notification.kind.value if notification else None,
-        device=device,
-        outcome=report.outcome.label,
-        reason=report.outcome.reason.value,
-        provider_status=verdict.status if verdict else None,
-        provider_words=verdict.words if verdict else "",
-        provider_id=verdict.provider_id if verdict else "",
-        attempts=report.attempts,
-        ms=ms,
-    )
 
 
 def _respond(outcome: Outcome, push_id: str) -> web.Response:
