@@ -17,17 +17,7 @@ from gateway.model.errors import UnknownName
 from gateway.model.notification import Platform
 from gateway.store.device_port import DeviceStore
 
-COLUMNS = (
-    "device",
-    "platform",
-    "app",
-    "environment",
-    "workspaces",
-    "last seen",
-    "last success",
-    "dead since",
-    "reason",
-)
+COLUMNS = ("device", "platform", "app", "environment", "workspaces", "seen", "success", "dead since", "reason")
 _AMBIGUOUS_SHOWN = 5
 T = TypeVar("T")
 
@@ -96,7 +86,7 @@ def forget(config: Path | None, digits: str, yes: bool) -> None:
 
 _MEANING = """\
 Device {device}, known since {first_seen}, loses its history: when it was seen, which app took it, that it died.
-Pushes to it go on, and it comes back with one of the next. To stop them, the token must go on the Rocket.Chat server."""
+Pushes to it go on, and it comes back with one of the next. To stop them, remove its token on the server."""
 
 
 def _with_devices(config: Path | None, action: Callable[[DeviceStore], Awaitable[T]]) -> T:
