@@ -4,19 +4,21 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import ExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from gateway import __version__
-from gateway.config import DeliverySettings, ProvidersSettings, Settings, StoreSettings
+from gateway.config import DeliverySettings, ProvidersSettings, Settings
 from gateway.delivery.admission import Admission
 from gateway.delivery.bookkeeping import Bookkeeping
 from gateway.delivery.breaker import Breakers
 from gateway.delivery.desk import Desk
+from gateway.delivery.devices import Devices
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.duplicates import Duplicates
 from gateway.delivery.follower import Follower
+from gateway.delivery.gone import Gone
 from gateway.delivery.guard import Proofs
 from gateway.delivery.handover import Handover
 from gateway.delivery.late_verdicts import LateVerdicts
@@ -44,6 +46,7 @@ from gateway.web.pages import OperatorPage, load_templates
 from gateway.web.push import PushDoor
 
 DAY = 86_400.0
+RecordsT = TypeVar("RecordsT", DeliveryLog, Devices)
 
 
 class Gateway(msgspec.Struct, frozen=True):
@@ -58,6 +61,7 @@ class Gateway(msgspec.Struct, frozen=True):
     owed: "Owed"
     deliveries: DeliveryLog
     books: Bookkeeping
+    devices: Devices
     metrics: Metrics
     clock: Clock
 
@@ -97,7 +101,8 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
     async with (
         open_store(settings) as opened,
         _open_providers(settings.providers, clock) as providers,
-        _recording(opened.store, settings.store, clock) as deliveries,
+        _writing(DeliveryLog(opened.store, clock, settings.store.delivery_retention * DAY)) as deliveries,
+        _writing(Devices(opened.store, clock, settings.store.device_retention * DAY)) as devices,
     ):
         metrics, proofs = Metrics(clock, __version__), Proofs(opened.store, clock)
         follower, breakers = Follower(opened.store, providers, proofs, clock), Breakers(clock)
@@ -106,17 +111,19 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             providers,
             proofs,
             breakers,
+            Gone(devices, clock),
             metrics,
             clock,
             settings.providers.timeout,
             settings.delivery.fcm_repeat_unanswered,
         )
-        books = Bookkeeping(deliveries, metrics, clock)
+        books = Bookkeeping(deliveries, devices, metrics, clock)
         owed = _owe(opened.store, dispatcher, breakers, follower, books, settings.delivery, clock)
         metrics.watch(
             providers.statistics,
             lambda: _expiries(follower),
             deliveries.statistics,
+            devices.statistics,
             lambda: _outbox_statistics(owed.outbox, breakers, follower),
         )
         gateway = Gateway(
@@ -129,6 +136,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             owed=owed,
             deliveries=deliveries,
             books=books,
+            devices=devices,
             metrics=metrics,
             clock=clock,
         )
@@ -158,14 +166,13 @@ def _owe(
 
 
 @asynccontextmanager
-async def _recording(store: Store, settings: StoreSettings, clock: Clock) -> AsyncIterator[DeliveryLog]:
-    """Write the delivery log while the block runs, and what is left at its end."""
-    deliveries = DeliveryLog(store, clock, settings.delivery_retention * DAY)
+async def _writing(records: RecordsT) -> AsyncIterator[RecordsT]:
+    """Write records while the block runs, and what is left at its end."""
     try:
-        async with _in_background(deliveries.run()):
-            yield deliveries
+        async with _in_background(records.run()):
+            yield records
     finally:
-        await deliveries.flush()
+        await records.flush()
 
 
 @asynccontextmanager

@@ -42,10 +42,11 @@ class ServerSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class StoreSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where everything is kept, and the delivery log for how many days."""
+    """Where everything is kept; the delivery log, and devices that are not seen any more, for how many days."""
 
     url: StoreUrl = StoreUrl("sqlite:///data/gateway.db")
     delivery_retention: Annotated[float, Meta(gt=0, le=3650)] = 7.0
+    device_retention: Annotated[float, Meta(gt=0, le=3650)] = 270.0
 
 
 class EncryptionSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -28,6 +28,7 @@ CHANGED: dict[str, dict[str, object]] = {
     "store": {
         "url": "mongodb://user:hush-store@a.example.com,b.example.com/push?replicaSet=rs0",
         "delivery_retention": 0.5,
+        "device_retention": 30.0,
     },
     "encryption": {"keys": ("first-key", "second-key"), "lookup_key": "lookup"},
     "providers": {
@@ -193,11 +194,11 @@ def test_a_wrong_value_is_named_with_its_file_line_and_key(tmp_path: Path, text:
 @pytest.mark.parametrize(
     ("text", "line", "key", "there_is"),
     [
-        ("[store]\nurl = 'sqlite:///x'\nurls = 1", 3, "store.urls", "url, delivery_retention"),
+        ("[store]\nurl = 'sqlite:///x'\nurls = 1", 3, "store.urls", "url, delivery_retention, device_retention"),
         ("[logging]\n\n[logging.files]\npath = 1", 3, "logging.files", "level, format"),
         ("[store]\n[databases]\nurl = 1", 2, "databases", "server, store, encryption, providers, delivery, logging"),
         ("listen = 1", 1, "listen", "server, store, encryption, providers, delivery, logging"),
-        ("[store]\n'a key' = 1", 1, "store.a key", "url, delivery_retention"),
+        ("[store]\n'a key' = 1", 1, "store.a key", "url, delivery_retention, device_retention"),
     ],
 )
 def test_an_unknown_key_or_section_is_named_with_those_there_are(

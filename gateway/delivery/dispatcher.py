@@ -2,9 +2,11 @@
 
 from gateway.delivery.breaker import Breakers
 from gateway.delivery.follower import Follower
+from gateway.delivery.gone import Gone
 from gateway.delivery.guard import Proofs, judge
 from gateway.delivery.push import Push, Report
 from gateway.delivery.snapshot import Member, Route
+from gateway.model.app import ApnsCredentials
 from gateway.model.clock import Clock
 from gateway.model.errors import StoreError
 from gateway.model.notification import Kind, Notification, Platform
@@ -33,6 +35,7 @@ class Dispatcher:
         providers: Providers,
         proofs: Proofs,
         breakers: Breakers,
+        gone: Gone,
         metrics: Metrics,
         clock: Clock,
         timeout: float,
@@ -43,6 +46,7 @@ class Dispatcher:
         self._providers = providers
         self._proofs = proofs
         self._breakers = breakers
+        self._gone = gone
         self._metrics = metrics
         self._clock = clock
         self._timeout = timeout
@@ -94,8 +98,8 @@ class Dispatcher:
         route, verdict = max(tried, key=lambda attempt: _weight(attempt[1]))
         judged = all(verdict.kind is VerdictKind.SUSPECT for _, verdict in tried)
         proven = judged and self._proven([route for route, _ in tried])
-        outcome = judge(self._as_configured(verdict), proven)
-        return Report(outcome, push, route.app, verdict, attempts)
+        outcome = await self._gone.confirmed(judge(self._as_configured(verdict), proven), push, answer_by)
+        return Report(outcome, push, route.app, verdict, attempts, _environment(route))
 
     def _as_configured(self, verdict: Verdict) -> Verdict:
         """Give a push up of which nobody knows whether Google has it, if it must not be shown twice."""
@@ -131,6 +135,11 @@ class Dispatcher:
 def lane_of(route: Route, notification: Notification) -> Lane:
     """Name what fails together with this way."""
     return Lane(route.app, notification.platform.provider)
+
+
+def _environment(route: Route) -> str | None:
+    credentials = route.credentials
+    return credentials.environment.value if isinstance(credentials, ApnsCredentials) else None
 
 
 def _weight(verdict: Verdict) -> int:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from gateway.delivery.devices import device_hash
 from gateway.delivery.snapshot import Member
 from gateway.model.notification import Kind, Notification
 from gateway.model.outcome import Outcome
@@ -31,7 +32,7 @@ class Push(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True):
     """What became of a request: the push it held, the app it went through, what the provider said last.
 
-    `attempts` counts how often a provider was asked.
+    `attempts` counts how often a provider was asked, `environment` is which of Apple's two it was.
     """
 
     outcome: Outcome
@@ -39,6 +40,7 @@ class Report(msgspec.Struct, frozen=True):
     app: str | None = None
     verdict: Verdict | None = None
     attempts: int = 0
+    environment: str | None = None
 
 
 def identified(member: Member, notification: Notification, vault: Vault) -> Push:
@@ -47,7 +49,7 @@ def identified(member: Member, notification: Notification, vault: Vault) -> Push
     return Push(
         member=member,
         notification=notification,
-        device=vault.lookup_hash("device", notification.token),
+        device=device_hash(vault, notification.token),
         key=vault.lookup_hash("push", same) if same else None,
     )
 

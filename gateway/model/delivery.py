@@ -58,11 +58,3 @@ class DeliveryQuery(msgspec.Struct, frozen=True, kw_only=True):
     def devices(self) -> tuple[str, str] | None:
         """Return the range of hashes, the end not in it, that begin with the digits wanted."""
         return None if self.device is None else (self.device, f"{self.device}g")
-
-
-class DeliveryLogStatistics(msgspec.Struct, frozen=True):
-    """Deliveries that wait to be written, and those that were written or lost since the start."""
-
-    waiting: int
-    written: int
-    dropped: int

@@ -120,7 +120,7 @@ _OWN = {
         "It comes by itself; if not, /readyz says what is missing.",
     ),
     Reason.STORE_UNAVAILABLE: (
-        "The gateway's store does not answer; this push needs it, to be kept or to be sure of workspace and topic.",
+        "The gateway's store does not answer; this push needs it, to be kept or to be sure where it may go.",
         "It comes by itself; if not, the gateway's log and /readyz say what is wrong with the store.",
     ),
     Reason.OUTBOX_FULL: (

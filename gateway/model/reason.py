@@ -44,6 +44,7 @@ class Reason(StrEnum):
     INTERNAL_ERROR = "internal_error"
 
     APNS_UNREGISTERED = "apns_unregistered"
+    APNS_UNREGISTERED_STALE = "apns_unregistered_stale"
     APNS_EXPIRED_TOKEN = "apns_expired_token"
     APNS_BAD_DEVICE_TOKEN = "apns_bad_device_token"
     APNS_BAD_DEVICE_TOKEN_UNPROVEN = "apns_bad_device_token_unproven"

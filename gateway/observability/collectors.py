@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gateway.model.delivery import DeliveryLogStatistics
+from gateway.model.backlog import BacklogStatistics
 from gateway.model.outbox import OutboxStatistics
 from gateway.model.traffic import PoolStatistics
 
@@ -87,19 +87,21 @@ class ExpiryCollector(Collector):
         yield expiry
 
 
-class DeliveryLogCollector(Collector):
-    """How the writing of the delivery log keeps up."""
+class BacklogCollector(Collector):
+    """How the writing of records keeps up: of the delivery log, or of the device registry."""
 
-    def __init__(self, statistics: Callable[[], DeliveryLogStatistics]) -> None:
+    def __init__(self, prefix: str, records: str, statistics: Callable[[], BacklogStatistics]) -> None:
+        self._prefix = prefix
+        self._records = records
         self._statistics = statistics
 
     def collect(self) -> Iterator[Metric]:
         """Ask, and tell it in Prometheus' terms."""
-        now = self._statistics()
-        yield GaugeMetricFamily("push_records_waiting", "Deliveries that wait to be logged.", value=now.waiting)
-        yield CounterMetricFamily("push_records_written", "Deliveries that were logged.", value=now.written)
+        now, prefix, records = self._statistics(), self._prefix, self._records
+        yield GaugeMetricFamily(f"{prefix}_waiting", f"{records} that wait to be written.", value=now.waiting)
+        yield CounterMetricFamily(f"{prefix}_written", f"{records} that were written.", value=now.written)
         yield CounterMetricFamily(
-            "push_records_dropped", "Deliveries that were not logged, for the store took none.", value=now.dropped
+            f"{prefix}_dropped", f"{records} that were not written, for the store took none.", value=now.dropped
         )
 
 

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
+from gateway.model.backlog import BacklogStatistics
 from gateway.model.clock import Clock
-from gateway.model.delivery import DeliveryLogStatistics
 from gateway.model.notification import Platform
 from gateway.model.outbox import OutboxStatistics
 from gateway.model.outcome import Outcome
 from gateway.observability.collectors import (
-    DeliveryLogCollector,
+    BacklogCollector,
     Expiries,
     ExpiryCollector,
     OutboxCollector,
@@ -101,13 +101,15 @@ class Metrics:
         self,
         traffic: Callable[[], Traffic],
         expiries: Callable[[], Expiries],
-        deliveries: Callable[[], DeliveryLogStatistics],
+        deliveries: Callable[[], BacklogStatistics],
+        devices: Callable[[], BacklogStatistics],
         outbox: Callable[[], OutboxStatistics],
     ) -> None:
         """Read what is known elsewhere anew at every scrape."""
         self.registry.register(TrafficCollector(traffic))
         self.registry.register(ExpiryCollector(expiries))
-        self.registry.register(DeliveryLogCollector(deliveries))
+        self.registry.register(BacklogCollector("push_records", "Deliveries", deliveries))
+        self.registry.register(BacklogCollector("push_devices", "Sightings of devices", devices))
         self.registry.register(OutboxCollector(outbox))
 
     async def render(self) -> bytes:

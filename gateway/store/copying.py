@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 
 from gateway.model.app import App
-from gateway.model.delivery import Delivery
+from gateway.model.delivery import DEVICE_DIGITS, Delivery
+from gateway.model.device import Device
 from gateway.model.errors import StoreError
 from gateway.model.outbox import LateVerdict, OutboxItem
 from gateway.model.workspace import Workspace
@@ -22,6 +23,7 @@ KINDS: dict[str, type[Record]] = {
     "deliveries": Delivery,
     "outbox": OutboxItem,
     "late_verdicts": LateVerdict,
+    "devices": Device,
 }
 """What is copied, in this order: a workspace never comes before its apps."""
 PAGE = 500
@@ -121,4 +123,6 @@ def _described(record: Record) -> str:
         return f"a push of {record.received_at:.0f} in the outbox"
     if isinstance(record, LateVerdict):
         return f"a late verdict of {record.at:.0f}"
+    if isinstance(record, Device):
+        return f"a device, {record.id[:DEVICE_DIGITS]}"
     return f"{type(record).__name__} {record.name!r}"

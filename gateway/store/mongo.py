@@ -22,6 +22,7 @@ from gateway.store import mongo_collections, mongo_deliveries
 from gateway.store.crypto import Vault
 from gateway.store.documents import advanced
 from gateway.store.mongo_database import MIGRATIONS, Database, MongoMigration, migrate, prepare
+from gateway.store.mongo_devices import MongoDevices
 from gateway.store.mongo_late_verdicts import MongoLateVerdicts
 from gateway.store.mongo_outbox import MongoOutbox
 from gateway.store.outbox_port import LateVerdictStore, OutboxStore
@@ -55,6 +56,7 @@ class MongoStore:
         self._closed = False
         self.outbox: OutboxStore = MongoOutbox(self._run, vault)
         self.late_verdicts: LateVerdictStore = MongoLateVerdicts(self._run)
+        self.devices = MongoDevices(self._run, vault)
 
     @classmethod
     async def open(

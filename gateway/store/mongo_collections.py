@@ -18,14 +18,24 @@ from pymongo.read_concern import ReadConcern
 
 from gateway.model.app import App
 from gateway.model.delivery import Delivery
+from gateway.model.device import Device
 from gateway.model.errors import StoreError
 from gateway.model.outbox import LateVerdict, OutboxItem
 from gateway.model.workspace import Workspace
-from gateway.store import mongo_late_verdicts, mongo_outbox
+from gateway.store import mongo_devices, mongo_late_verdicts, mongo_outbox
 from gateway.store.crypto import Vault
 from gateway.store.documents import Document, changed, damaged, name_taken, read, written
 from gateway.store.mongo_claims import stored_item
-from gateway.store.mongo_database import APPS, DELIVERIES, LATE_VERDICTS, OUTBOX, PROOFS, WORKSPACES, Database
+from gateway.store.mongo_database import (
+    APPS,
+    DELIVERIES,
+    DEVICES,
+    LATE_VERDICTS,
+    OUTBOX,
+    PROOFS,
+    WORKSPACES,
+    Database,
+)
 from gateway.store.mongo_deliveries import addition, delivery_of
 from gateway.store.mongo_late_verdicts import verdict_of
 from gateway.store.port import Contents, Proof, Record, RecordT
@@ -42,6 +52,7 @@ _COLLECTIONS: dict[type, str] = {
     Delivery: DELIVERIES,
     OutboxItem: OUTBOX,
     LateVerdict: LATE_VERDICTS,
+    Device: DEVICES,
 }
 _SUM = [{"$match": {"changes": {"$gt": 0}}}, {"$group": {"_id": None, "changes": {"$sum": "$changes"}}}]
 """With the match, and nothing else asked for, the index alone answers."""
@@ -171,6 +182,8 @@ def _record(found: Mapping[str, Any], kind: type[RecordT], vault: Vault) -> Reco
         return stored_item(found, kind, vault)
     if issubclass(kind, LateVerdict):
         return verdict_of(found, kind)
+    if issubclass(kind, Device):
+        return mongo_devices.device_of(found, kind, vault)
     return read(_as(_Row, found).document, kind, vault)
 
 
@@ -202,4 +215,6 @@ def _addition(record: Record, vault: Vault) -> UpdateOne:
         return mongo_outbox.addition(record, vault)
     if isinstance(record, LateVerdict):
         return mongo_late_verdicts.addition(record)
+    if isinstance(record, Device):
+        return mongo_devices.addition(record, vault)
     return UpdateOne(*_write(record, 0, vault), upsert=True)

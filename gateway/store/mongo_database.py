@@ -18,6 +18,7 @@ PROOFS = "proofs"
 DELIVERIES = "deliveries"
 OUTBOX = "outbox"
 LATE_VERDICTS = "late_verdicts"
+DEVICES = "devices"
 
 
 class Database(Protocol):
@@ -128,6 +129,7 @@ async def _make_indexes(database: Database) -> None:
         await database[name].create_indexes([*_INDEXES])
     await _make_delivery_indexes(database)
     await _make_outbox_indexes(database)
+    await _make_device_indexes(database)
 
 
 async def _make_delivery_indexes(database: Database) -> None:
@@ -143,8 +145,13 @@ async def _make_outbox_indexes(database: Database) -> None:
     await database[DELIVERIES].create_indexes([IndexModel([("key", 1), ("at", 1)], name="key")])
 
 
+async def _make_device_indexes(database: Database) -> None:
+    await database[DEVICES].create_indexes([IndexModel([("last_seen", 1), ("_id", 1)], name="last_seen")])
+
+
 MIGRATIONS: tuple[MongoMigration, ...] = (
     Migration("add the delivery log", _make_delivery_indexes),
     Migration("add the outbox", _make_outbox_indexes),
+    Migration("add the device registry", _make_device_indexes),
 )
 """In order; a new database is what they lead to."""

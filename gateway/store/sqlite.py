@@ -17,6 +17,7 @@ from gateway.store.crypto import Vault
 from gateway.store.documents import advanced
 from gateway.store.outbox_port import LateVerdictStore, OutboxStore
 from gateway.store.port import Contents, Record, RecordT
+from gateway.store.sqlite_devices import SqliteDevices
 from gateway.store.sqlite_file import migrate_file, open_file
 from gateway.store.sqlite_late_verdicts import SqliteLateVerdicts
 from gateway.store.sqlite_outbox import SqliteOutbox
@@ -39,6 +40,7 @@ class SqliteStore:
         self._closed = False
         self.outbox: OutboxStore = SqliteOutbox(self._run, vault)
         self.late_verdicts: LateVerdictStore = SqliteLateVerdicts(self._run)
+        self.devices = SqliteDevices(self._run, vault)
 
     @classmethod
     async def open(

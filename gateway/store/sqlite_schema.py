@@ -59,6 +59,15 @@ CREATE INDEX deliveries_key ON deliveries (key, at) WHERE key IS NOT NULL;
 """
 """The file itself knows the first item of every line, so a claim meets no other, however many wait behind it."""
 
+_DEVICE_REGISTRY = """
+CREATE TABLE devices
+    (id TEXT PRIMARY KEY, token BLOB NOT NULL, platform TEXT NOT NULL, app TEXT, environment TEXT,
+    workspaces TEXT NOT NULL, first_seen REAL NOT NULL, known_since REAL NOT NULL, last_seen REAL NOT NULL,
+    last_success REAL, dead_since REAL, dead_reason TEXT, refused_at REAL, stale_since REAL,
+    stale_count INTEGER NOT NULL) STRICT;
+CREATE INDEX devices_last_seen ON devices (last_seen, id);
+"""
+
 
 def execute_all(connection: sqlite3.Connection, statements: str) -> None:
     """Run them one by one: `executescript` would end the transaction around them."""
@@ -69,5 +78,6 @@ def execute_all(connection: sqlite3.Connection, statements: str) -> None:
 MIGRATIONS: tuple[SqliteMigration, ...] = (
     Migration("add the delivery log", lambda connection: execute_all(connection, _DELIVERY_LOG)),
     Migration("add the outbox", lambda connection: execute_all(connection, _OUTBOX)),
+    Migration("add the device registry", lambda connection: execute_all(connection, _DEVICE_REGISTRY)),
 )
 """In order, from the first schema on."""

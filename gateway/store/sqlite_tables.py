@@ -6,9 +6,10 @@ from typing import Any
 
 from gateway.model.app import App
 from gateway.model.delivery import Delivery
+from gateway.model.device import Device
 from gateway.model.outbox import LateVerdict, OutboxItem
 from gateway.model.workspace import Workspace
-from gateway.store import sqlite_late_verdicts, sqlite_outbox
+from gateway.store import sqlite_devices, sqlite_late_verdicts, sqlite_outbox
 from gateway.store.crypto import Vault
 from gateway.store.documents import Document, changed, name_taken, read, written
 from gateway.store.port import Contents, Proof, Record, RecordT
@@ -65,6 +66,7 @@ _PAGE: dict[type, str] = {
     Delivery: PAGE_OF_DELIVERIES,
     OutboxItem: PAGE_OF_ITEMS,
     LateVerdict: PAGE_OF_VERDICTS,
+    Device: sqlite_devices.PAGE_OF_DEVICES,
 }
 
 
@@ -113,6 +115,8 @@ def _record(row: tuple[Any, ...], kind: type[RecordT], vault: Vault) -> RecordT:
         return item_of(row, kind, vault)
     if issubclass(kind, LateVerdict):
         return verdict_of(row, kind)
+    if issubclass(kind, Device):
+        return sqlite_devices.device_of(row, kind, vault)
     return kind(*row) if issubclass(kind, Proof) else read(row[0], kind, vault)
 
 
@@ -128,5 +132,7 @@ def add(connection: sqlite3.Connection, records: Sequence[Record], vault: Vault)
                 sqlite_outbox.keep(connection, vault, record)
             elif isinstance(record, LateVerdict):
                 sqlite_late_verdicts.keep(connection, record)
+            elif isinstance(record, Device):
+                sqlite_devices.add(connection, record, vault)
             else:
                 _write(connection, _INSERT, record, vault)

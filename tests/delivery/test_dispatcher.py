@@ -7,8 +7,10 @@ import pytest
 
 from gateway.delivery.admission import Admission
 from gateway.delivery.breaker import Breakers
+from gateway.delivery.devices import Devices
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.follower import Follower
+from gateway.delivery.gone import Gone
 from gateway.delivery.guard import Proofs
 from gateway.delivery.push import identified
 from gateway.delivery.snapshot import Member, Route
@@ -60,8 +62,11 @@ def providers(oracle: Oracle) -> Providers:
 
 
 @pytest.fixture
-def dispatcher(follower: Follower, providers: Providers, proofs: Proofs, clock: ManualClock) -> Dispatcher:
-    return Dispatcher(follower, providers, proofs, Breakers(clock), Metrics(clock, "1.0"), clock, 10.0)
+def dispatcher(
+    follower: Follower, providers: Providers, proofs: Proofs, store: SqliteStore, clock: ManualClock
+) -> Dispatcher:
+    gone = Gone(Devices(store, clock, 1.0), clock)
+    return Dispatcher(follower, providers, proofs, Breakers(clock), gone, Metrics(clock, "1.0"), clock, 10.0)
 
 
 ACCEPTED = Verdict(VerdictKind.ACCEPTED, Reason.DELIVERED, 200, provider_id="name")

@@ -16,6 +16,7 @@ from gateway.store.crypto import Vault
 from gateway.store.mongo import MongoStore
 from gateway.store.port import Proof, Record, Store, key_of
 from gateway.store.sqlite import SqliteStore
+from tests.sightings import known
 from tests.store.log import delivered
 from tests.store.owed import claim, late, owed
 
@@ -32,7 +33,8 @@ OUTBOX = [
     owed("leased", owner="gateway", leased_until=5000.0, key=None),
 ]
 LATE_VERDICTS = [late(f"{number:04x}", at=number / 3) for number in range(PAGE + 4)]
-EVERYTHING: list[Record] = [*APPS, *WORKSPACES, *PROOFS, *DELIVERIES, *OUTBOX, *LATE_VERDICTS]
+DEVICES = [known(f"{number:064x}", dead_since=number / 3, workspaces=("Ltd 1",)) for number in range(PAGE + 2)]
+EVERYTHING: list[Record] = [*APPS, *WORKSPACES, *PROOFS, *DELIVERIES, *OUTBOX, *LATE_VERDICTS, *DEVICES]
 
 
 @pytest.fixture
@@ -100,6 +102,7 @@ async def test_a_copy_holds_everything_with_its_versions(source: Store, target: 
         "deliveries": Share(PAGE + 1, 0),
         "outbox": Share(PAGE + 3, 0),
         "late_verdicts": Share(PAGE + 4, 0),
+        "devices": Share(PAGE + 2, 0),
     }
     progress = Progress()
     await copy(source, target, progress)
@@ -124,6 +127,7 @@ async def test_a_copy_that_was_interrupted_goes_on(source: Store, target: Store)
         "deliveries": Share(PAGE + 1, 0),
         "outbox": Share(PAGE + 3, 0),
         "late_verdicts": Share(PAGE + 4, 0),
+        "devices": Share(PAGE + 2, 0),
     }
     progress = Progress()
     await copy(source, target, progress)
@@ -143,6 +147,7 @@ async def test_a_copy_that_was_interrupted_goes_on(source: Store, target: Store)
         (delivered("0001", at=12.0), "a delivery of 12"),
         (owed("0001", received_at=12.0), "a push of 12 in the outbox"),
         (late("0001", at=12.0), "a late verdict of 12"),
+        (known(f"{1:064x}", app="other"), "a device, 000000000000"),
     ],
 )
 async def test_a_target_that_holds_something_else_is_refused_untouched(
