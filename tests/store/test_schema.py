@@ -193,6 +193,7 @@ async def test_a_store_of_the_second_schema_gets_an_outbox_and_keeps_its_log(ada
     assert len(await store.outbox.claim(claim())) == 1
     await store.late_verdicts.put([late("d")])
     assert await store.late_verdicts.since(0.0, 9) == [late("d")]
+    await store.close()
 
 
 async def test_a_store_of_the_first_schema_gets_a_device_registry(old: Adapter) -> None:
