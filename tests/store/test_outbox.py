@@ -191,7 +191,7 @@ async def test_what_is_postponed_is_free_and_comes_when_it_is_due(store: Store) 
     assert (await left(store))["1"] == wanted
     assert await store.outbox.claim(claim()) == []
     [found] = await store.outbox.claim(claim(now=2001.0))
-    assert found == structs.replace(wanted, owner="me", leased_until=2015.0)
+    assert found == structs.replace(wanted, owner="me", leased_until=2016.0)
 
 
 async def test_one_postpones_only_what_is_ones_own(store: Store) -> None:
@@ -306,7 +306,7 @@ async def test_an_item_that_cannot_be_read_holds_up_its_line_alone_and_is_tried_
         assert ids(await store.outbox.claim(claim())) == ["3"]
     assert [(one["event"], one["log_level"], one["id"]) for one in logs] == [("outbox_item_unreadable", "error", "1")]
     with capture_logs() as logs:
-        assert ids(await ahead.outbox.claim(claim(now=5599.9, until=5599.95))) == ["3"]
+        assert ids(await ahead.outbox.claim(claim(now=5599.9, until=5600.0))) == ["3"]
     assert logs == []
     assert ids(await ahead.outbox.claim(claim(now=5600.0))) == ["1", "3"]
 
