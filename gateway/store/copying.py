@@ -11,6 +11,7 @@ import msgspec
 from gateway.model.app import App
 from gateway.model.delivery import Delivery
 from gateway.model.errors import StoreError
+from gateway.model.outbox import LateVerdict, OutboxItem
 from gateway.model.workspace import Workspace
 from gateway.store.port import Proof, Record, RecordT, Store, key_of
 
@@ -19,6 +20,8 @@ KINDS: dict[str, type[Record]] = {
     "workspaces": Workspace,
     "proofs": Proof,
     "deliveries": Delivery,
+    "outbox": OutboxItem,
+    "late_verdicts": LateVerdict,
 }
 """What is copied, in this order: a workspace never comes before its apps."""
 PAGE = 500
@@ -114,4 +117,8 @@ async def _all(store: Store, kind: type[RecordT]) -> AsyncIterator[RecordT]:
 def _described(record: Record) -> str:
     if isinstance(record, Proof | Delivery):
         return f"a {type(record).__name__.lower()} of {record.at:.0f}"
+    if isinstance(record, OutboxItem):
+        return f"a push of {record.received_at:.0f} in the outbox"
+    if isinstance(record, LateVerdict):
+        return f"a late verdict of {record.at:.0f}"
     return f"{type(record).__name__} {record.name!r}"

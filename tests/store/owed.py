@@ -44,9 +44,9 @@ def owed(key: str, /, **fields: Any) -> OutboxItem:
     return OutboxItem(**usual | fields)
 
 
-def claim(limit: int = 100, **fields: Any) -> Claim:
-    """A claim of `me` at 2000 for fifteen seconds."""
-    usual: dict[str, Any] = {"owner": "me", "now": 2000.0, "until": 2015.0, "limit": limit}
+def claim(limit: int = 100, *, now: float = 2000.0, **fields: Any) -> Claim:
+    """A claim of `me` for fifteen seconds."""
+    usual: dict[str, Any] = {"owner": "me", "now": now, "until": now + 15.0, "limit": limit}
     return Claim(**usual | fields)
 
 

@@ -28,6 +28,7 @@ from gateway.store.schema import newest
 from tests.mongodb import with_database
 from tests.servers.mongo import mongo
 from tests.servers.process import free_port
+from tests.store.owed import TEXT, TITLE, TOKEN, owed
 
 KEYS = [Fernet.generate_key().decode()]
 VAULT = Vault(KEYS, "lookup")
@@ -81,6 +82,15 @@ async def test_credentials_cannot_be_read_from_the_database(inside: Inside) -> N
     written = repr(await inside.everything())
     assert "hash-of-secret" in written
     assert "apple-key-text" not in written
+
+
+async def test_what_is_owed_cannot_be_read_from_the_database(filled: StoreUrl, inside: Inside) -> None:
+    async with opened(filled) as store:
+        await store.outbox.put([owed("1")])
+    written = repr(await inside.everything())
+    assert "line of 1" in written
+    for private in (TOKEN, TITLE, TEXT):
+        assert private not in written
 
 
 async def test_with_rotated_keys_what_is_old_can_be_read(filled: StoreUrl) -> None:

@@ -19,6 +19,7 @@ from gateway.store.crypto import Vault, local_vault
 from gateway.store.schema import newest
 from gateway.store.sqlite import SqliteStore
 from gateway.store.sqlite_schema import MIGRATIONS
+from tests.store.owed import TEXT, TITLE, TOKEN, owed
 
 SCHEMA_VERSION = newest(MIGRATIONS)
 KEYS = [Fernet.generate_key().decode()]
@@ -269,3 +270,14 @@ async def test_a_change_waits_for_another_process_that_is_writing(filled: Path) 
     await to_thread(other.close)
     assert (await changing).version == 2
     await store.close()
+
+
+async def test_what_is_owed_cannot_be_read_from_the_files(tmp_path: Path) -> None:
+    store = await open_beside_keys(tmp_path / "gateway.db")
+    await store.outbox.put([owed("1")])
+    while_open = b"".join((await contents(tmp_path)).values())
+    await store.close()
+    for written in (while_open, b"".join((await contents(tmp_path)).values())):
+        assert b"line of 1" in written
+        for private in (TOKEN, TITLE, TEXT):
+            assert private.encode() not in written
