@@ -10,9 +10,11 @@ Both look once more afterwards, so neither overtakes the other. An item whose wa
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from pymongo import UpdateOne
 
 from gateway.model.outbox import Claim, OutboxItem
@@ -22,6 +24,8 @@ from gateway.store.outbox_items import UNREADABLE_SECONDS, OutboxItemT, Queue, i
 
 BEHIND_SECONDS = 60.0
 """How long an item is put off that is not the first of its line, unless somebody wakes it."""
+LOOKAHEAD = 3
+"""How many items are looked at for each that is wanted, since some stand behind others."""
 ROUNDS = 10
 """How often a claim looks for more: what it takes or puts off in one, it does not find in the next."""
 
@@ -38,7 +42,16 @@ def stored_item(found: Found, kind: type[OutboxItemT], vault: Vault) -> OutboxIt
 
 
 def _fields(found: Found) -> Mapping[str, Any]:
-    return {**found, **found["queue"], "id": found["_id"]}
+    return {**found, "id": found["_id"]}
+
+
+def queue_of(item: OutboxItem) -> str:
+    """Return in one word what queue an item stands in, so that an index can pass from one to the next."""
+    return _word(Queue(item.workspace, item.lane.app, item.lane.provider))
+
+
+def _word(queue: Queue) -> str:
+    return msgspec.json.encode(queue).decode()
 
 
 async def claim_due(database: Database, vault: Vault, claim: Claim) -> list[OutboxItem]:
@@ -46,10 +59,9 @@ async def claim_due(database: Database, vault: Vault, claim: Claim) -> list[Outb
     taken: list[Found] = []
     for _ in range(ROUNDS):
         shared = shares(await _queues(database, claim), claim.limit - len(taken))
-        if not (candidates := await _candidates(database, shared, claim.now)):
+        if not (seen := await _seen(database, shared, claim.now)):
             break
-        due = {"_id": {"$in": candidates}, "look_at": {"$lte": claim.now}}
-        taken += await _firsts_of(database, await _lease(database, due, claim), claim.now)
+        taken += await _take(database, claim, seen, shared)
     items, unreadable = await asyncio.to_thread(_readable, taken, vault)
     if unreadable:
         await _leave_alone(database, unreadable, claim.now + UNREADABLE_SECONDS)
@@ -85,19 +97,47 @@ def _readable(found: Iterable[Found], vault: Vault) -> tuple[list[OutboxItem], l
 
 
 async def _queues(database: Database, claim: Claim) -> list[Queue]:
-    """Ask which queues have something to look at; that `queue` is an object lets the index answer."""
-    found = await database[OUTBOX].distinct("queue", {"queue": {"$gte": {}}, "look_at": {"$lte": claim.now}})
-    return [queue for queue in (Queue(**one) for one in found) if queue.lane not in claim.closed]
+    """Ask which queues have something to look at; that any word will do lets the index answer."""
+    words = await database[OUTBOX].distinct("queue", {"queue": {"$gte": ""}, "look_at": {"$lte": claim.now}})
+    queues = [msgspec.json.decode(word, type=Queue) for word in words]
+    return [queue for queue in queues if queue.lane not in claim.closed]
 
 
-async def _candidates(database: Database, shared: Mapping[Queue, int], now: float) -> list[str]:
-    async def share_of(queue: Queue, share: int) -> list[Found]:
-        wanted = database[OUTBOX].find({"queue": queue._asdict(), "look_at": {"$lte": now}}, {"_id": 1})
-        found: list[Found] = await wanted.sort("look_at", 1).limit(share).to_list(None)
+async def _seen(database: Database, shared: Mapping[Queue, int], now: float) -> dict[Queue, list[Found]]:
+    """Look at what is due in the queues, at some more than their shares; leave out those in which nothing is."""
+
+    async def look(queue: Queue, share: int) -> list[Found]:
+        due = database[OUTBOX].find({"queue": _word(queue), "look_at": {"$lte": now}}, {"line": 1, "received_at": 1})
+        found: list[Found] = await due.sort("look_at", 1).limit(LOOKAHEAD * share).to_list(None)
         return found
 
-    found = await asyncio.gather(*(share_of(queue, share) for queue, share in shared.items()))
-    return [one["_id"] for ones in found for one in ones]
+    found = await asyncio.gather(*(look(queue, share) for queue, share in shared.items()))
+    return {queue: seen for queue, seen in zip(shared, found, strict=True) if seen}
+
+
+async def _take(
+    database: Database, claim: Claim, seen: Mapping[Queue, Sequence[Found]], shared: Mapping[Queue, int]
+) -> list[Found]:
+    """Lease of every queue its share of first items; put off all that were seen to stand behind others."""
+    wanted = [one["_id"] for queue, found in seen.items() for one in _foremost(found)[: shared[queue]]]
+    leased = await _lease(database, {"_id": {"$in": wanted}, "look_at": {"$lte": claim.now}}, claim)
+    firsts = set(await _firsts(database, {one["line"] for one in leased}))
+    if behind := [one for one in leased if one["_id"] not in firsts]:
+        await _give_back(database, behind, claim.now)
+    lines = Counter(one["line"] for found in seen.values() for one in found)
+    if crowded := {line for line, count in lines.items() if count > 1} | {one["line"] for one in behind}:
+        await _put_off(database, crowded, claim.now)
+    return [one for one in leased if one["_id"] in firsts]
+
+
+def _foremost(seen: Iterable[Found]) -> list[Found]:
+    """Return the oldest of each line, the oldest of all first."""
+    oldest = {one["line"]: one for one in sorted(seen, key=_age, reverse=True)}
+    return sorted(oldest.values(), key=_age)
+
+
+def _age(found: Found) -> tuple[float, str]:
+    return found["received_at"], found["_id"]
 
 
 async def _lease(database: Database, wanted: Found, claim: Claim) -> list[Found]:
@@ -107,15 +147,6 @@ async def _lease(database: Database, wanted: Found, claim: Claim) -> list[Found]
     await database[OUTBOX].update_many(wanted, {"$set": leased, "$max": {"look_at": claim.until}})
     found: list[Found] = await database[OUTBOX].find({"_id": wanted["_id"], "mark": mark}).to_list(None)
     return found
-
-
-async def _firsts_of(database: Database, leased: Sequence[Found], now: float) -> list[Found]:
-    """Return those that are the first of their line; give the others back, and put off all that stand behind."""
-    firsts = set(await _firsts(database, {one["line"] for one in leased}))
-    if behind := [one for one in leased if one["_id"] not in firsts]:
-        await _give_back(database, behind, now)
-        await _put_off(database, {one["line"] for one in behind}, firsts, now)
-    return [one for one in leased if one["_id"] in firsts]
 
 
 async def _firsts(database: Database, lines: Collection[str]) -> list[str]:
@@ -133,8 +164,9 @@ async def _give_back(database: Database, leased: Sequence[Found], now: float) ->
     await database[OUTBOX].update_many(ours, {"$set": {"owner": None, "leased_until": 0.0, "look_at": now}})
 
 
-async def _put_off(database: Database, lines: Collection[str], firsts: Collection[str], now: float) -> None:
-    behind = {"line": {"$in": [*lines]}, "_id": {"$nin": [*firsts]}, "look_at": {"$lte": now}}
+async def _put_off(database: Database, lines: Collection[str], now: float) -> None:
+    """Put off all that stand behind the first of their line; then look once more which that is."""
+    behind = {"line": {"$in": [*lines]}, "_id": {"$nin": await _firsts(database, lines)}, "look_at": {"$lte": now}}
     await database[OUTBOX].update_many(behind, {"$set": {"look_at": now + BEHIND_SECONDS}})
     await wake(database, lines)
 

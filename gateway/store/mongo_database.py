@@ -41,7 +41,7 @@ _QUERIED = ("workspace", "app", "device", "outcome", "reason")
 _OUTBOX = {
     "queue": [("queue", 1), ("look_at", 1)],
     "line": [("line", 1), ("received_at", 1), ("_id", 1)],
-    "workspace": [("queue.workspace", 1), ("received_at", 1)],
+    "workspace": [("workspace", 1), ("received_at", 1)],
     "expires_at": [("expires_at", 1), ("leased_until", 1)],
     "key": [("key", 1)],
 }

@@ -9,9 +9,9 @@ from pymongo import UpdateOne
 from gateway.model.outbox import Claim, OutboxCount, OutboxItem, Postponement
 from gateway.store import mongo_claims
 from gateway.store.crypto import Vault
-from gateway.store.mongo_claims import wake
+from gateway.store.mongo_claims import queue_of, wake
 from gateway.store.mongo_database import OUTBOX, Database
-from gateway.store.outbox_items import Queue, flat
+from gateway.store.outbox_items import flat
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -79,8 +79,8 @@ class MongoOutbox:
 
 
 _COUNT = [
-    {"$match": {"queue.workspace": {"$gte": ""}}},
-    {"$group": {"_id": "$queue.workspace", "count": {"$sum": 1}, "oldest": {"$min": "$received_at"}}},
+    {"$match": {"workspace": {"$gte": ""}}},
+    {"$group": {"_id": "$workspace", "count": {"$sum": 1}, "oldest": {"$min": "$received_at"}}},
 ]
 """With the match, the index alone answers."""
 
@@ -88,9 +88,8 @@ _COUNT = [
 def addition(item: OutboxItem, vault: Vault) -> UpdateOne:
     """Return the write that inserts one that is not there yet."""
     fields = flat(item, vault)
-    fields["queue"] = {name: fields.pop(name) for name in Queue._fields}
-    fields["look_at"] = max(item.due_at, item.leased_until)
-    return UpdateOne({"_id": fields.pop("id")}, {"$setOnInsert": fields}, upsert=True)
+    for_claims = {"queue": queue_of(item), "look_at": max(item.due_at, item.leased_until)}
+    return UpdateOne({"_id": fields.pop("id")}, {"$setOnInsert": fields | for_claims}, upsert=True)
 
 
 async def _put(database: Database, vault: Vault, items: Sequence[OutboxItem]) -> None:
