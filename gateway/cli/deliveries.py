@@ -14,7 +14,7 @@ from gateway.cli.output import json_option, local_time, print_json, print_line, 
 from gateway.cli.running import StopSignals, run, settings_from
 from gateway.config import Settings
 from gateway.model.delivery import DEVICE_DIGITS, Delivery, DeliveryQuery
-from gateway.model.outcome import Outcome
+from gateway.model.outcome import Outcome, Stored
 from gateway.store.port import Store
 
 COLUMNS = ("time", "workspace", "app", "platform", "kind", "outcome", "reason", "provider", "ms", "device", "id")
@@ -22,13 +22,15 @@ POLL_SECONDS = 1.0
 LATE_SECONDS = 10.0
 """How much later than its time a delivery may be written: each gateway writes in batches, by a clock of its own."""
 PAGE = 500
+FINAL = [kind.label for kind in Outcome.__subclasses__() if kind is not Stored]
+"""The outcomes in the log; what was stored comes there when it ends."""
 
 
 @click.command()
 @click.option("--workspace", metavar="NAME", help="Only this workspace's.")
 @click.option("--app", metavar="NAME", help="Only those through this app.")
 @click.option("--device", type=DEVICE, help="Only one device's, by the digits that a log line shows.")
-@click.option("--outcome", type=click.Choice([kind.label for kind in Outcome.__subclasses__()]), help="Only these.")
+@click.option("--outcome", type=click.Choice(FINAL), help="Only these.")
 @click.option("--reason", type=REASON_CODE, help="Only those with this reason code.")
 @click.option("--since", type=DURATION, help="Only the newest, such as 90s, 15m, 1h, 7d.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many at most.")

@@ -99,6 +99,7 @@ async def test_json_has_every_field(folder: Path) -> None:
         "provider_id": "APPLES-ID",
         "attempts": 1,
         "ms": 12.5,
+        "key": None,
     }
 
 
@@ -157,7 +158,10 @@ async def test_following_an_empty_log_waits_for_the_first_that_is_wanted(tmp_pat
         ("--since yesterday", "'yesterday' is not a duration such as 90s, 15m, 1h or 7d"),
         ("--since 5", "'5' is not a duration"),
         ("--device XYZ", "expected the digits that a log line shows as `device`"),
-        ("--outcome lost", "'lost' is not one of 'delivered', 'token_dead', 'rejected', 'unauthorized', 'later'"),
+        (
+            "--outcome lost",
+            "'lost' is not one of 'delivered', 'duplicate', 'token_dead', 'rejected', 'unauthorized', 'later', 'expired'",
+        ),
         ("--reason apns_bad_topc", "there is no reason code 'apns_bad_topc'; see apns_bad_topic"),
         ("--reason x", "there is no reason code 'x'; see docs/reference/reason-codes.md"),
         ("--limit 0", "0 is not in the range"),
