@@ -160,7 +160,7 @@ async def test_following_an_empty_log_waits_for_the_first_that_is_wanted(tmp_pat
         ("--device XYZ", "expected the digits that a log line shows as `device`"),
         (
             "--outcome lost",
-            "'lost' is not one of 'delivered', 'duplicate', 'token_dead', 'rejected', 'unauthorized', 'later', 'expired'",
+            "'lost' is not one of 'delivered', 'duplicate', 'token_dead', 'rejected'",
         ),
         ("--reason apns_bad_topc", "there is no reason code 'apns_bad_topc'; see apns_bad_topic"),
         ("--reason x", "there is no reason code 'x'; see docs/reference/reason-codes.md"),
