@@ -56,8 +56,12 @@ class Handover:
         if (dead := await self._late_verdicts.told(push)) is not None:
             return Report(dead, push)
         lane = lane_of(routes[0], push.notification)
-        if reason := self._why_not_now(push, lane):
-            return await self._keep(_item(push, lane, self._clock.now(), reason), Report(Later(reason), push, lane.app))
+        if self._outbox.waits(push.line):
+            in_line = await self._keep_unasked(push, lane, Reason.STORED_IN_LINE)
+            if isinstance(in_line.outcome, Stored):
+                return in_line  # else out of turn is better than not at all
+        if not self.breakers.allows(lane):
+            return await self._keep_unasked(push, lane, Reason.STORED_RESTING)
         return await self._attempt(push, routes, answer_by)
 
     async def aclose(self, grace: float) -> None:
@@ -71,10 +75,8 @@ class Handover:
         for task in self._under_way:
             task.cancel()
 
-    def _why_not_now(self, push: Push, lane: Lane) -> Reason | None:
-        if self._outbox.waits(push.line):
-            return Reason.STORED_IN_LINE
-        return None if self.breakers.allows(lane) else Reason.STORED_RESTING
+    async def _keep_unasked(self, push: Push, lane: Lane, reason: Reason) -> Report:
+        return await self._keep(_item(push, lane, self._clock.now(), reason), Report(Later(reason), push, lane.app))
 
     async def _attempt(self, push: Push, routes: tuple[Route, ...], answer_by: float) -> Report:
         attempt = asyncio.create_task(self._dispatcher.along(routes, push, answer_by), name="attempt")

@@ -87,8 +87,6 @@ class Outbox:
             return refusal
         until = self._clock.now() + LEASE_SECONDS if leased else 0.0
         stored = msgspec.structs.replace(item, owner=self._owner if leased else None, leased_until=until)
-        self._lines[item.line] = self._clock.monotonic()
-        self._added[item.workspace] += 1
         if leased:
             self._held[item.id] = item
         try:
@@ -99,6 +97,8 @@ class Outbox:
             self._held.pop(item.id, None)
             self._doubtful[item.id] = self._clock.monotonic()
             return Later(Reason.STORE_UNAVAILABLE)
+        self._lines[item.line] = self._clock.monotonic()
+        self._added[item.workspace] += 1
         return None
 
     def _refusal(self, workspace: str) -> Later | None:

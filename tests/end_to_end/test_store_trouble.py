@@ -1,0 +1,185 @@
+"""The store goes away and comes back while pushes go on."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.config import DeliverySettings
+from gateway.providers.simulator import Rule, Simulator
+from tests.clock import ManualClock
+from tests.end_to_end.running import IPHONE, Running, settings_of, start_gateway
+from tests.end_to_end.still import Still
+
+TABLES = ("meta", "outbox", "deliveries", "devices", "late_verdicts")
+
+
+class Store:
+    """The gateway's file, whose tables can be taken away as a failing disk would."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    async def goes(self) -> None:
+        await asyncio.to_thread(self._rename, "", "lost_")
+
+    async def returns(self) -> None:
+        await asyncio.to_thread(self._rename, "lost_", "")
+
+    def _rename(self, old: str, new: str) -> None:
+        with closing(sqlite3.connect(self._file)) as connection:
+            connection.execute("PRAGMA legacy_alter_table = ON")
+            for table in TABLES:
+                connection.execute(f"ALTER TABLE {old}{table} RENAME TO {new}{table}")
+
+
+@pytest.fixture
+async def still(simulator: Simulator, until: Callable[..., Any]) -> AsyncIterator[Still]:
+    async with AsyncExitStack() as cleanup:
+        still = await started(simulator, cleanup, until)
+        await still.running.register()
+        await still.running.prove()
+        yield still
+        simulator.set_rules([])
+
+
+async def started(simulator: Simulator, cleanup: AsyncExitStack, until: Callable[..., Any]) -> Still:
+    settings = await asyncio.to_thread(settings_of, simulator, DeliverySettings())
+    clock = ManualClock(time.time())
+    running: Running = await start_gateway(simulator, cleanup, settings, clock)
+    return Still(running, clock, until)
+
+
+@pytest.fixture
+def store(data: Path) -> Store:
+    return Store(data / "gateway.db")
+
+
+async def test_pushes_go_out_without_the_store(still: Still, store: Store) -> None:
+    await store.goes()
+    assert (await still.push()).code == "delivered"
+    await store.returns()
+    assert [one.outcome for one in await still.log()][-1] == "delivered"
+
+
+async def test_what_cannot_be_kept_is_the_servers_to_send_again(still: Still, store: Store) -> None:
+    await store.goes()
+    still.simulator.set_rules([Rule(status=503)])
+    refused = await still.push()
+    assert (refused.status, refused.code) == (503, "apns_service_unavailable")
+    await store.returns()
+    assert (await still.push()).status == 200
+
+
+async def test_what_cannot_be_kept_while_a_provider_rests_is_told_so(still: Still, store: Store) -> None:
+    still.simulator.set_rules([Rule(status=503)])
+    await still.rest()
+    await store.goes()
+    refused = await still.push()
+    assert (refused.status, refused.code) == (503, "store_unavailable")
+    await store.returns()
+    assert (await still.push()).code == "stored_resting"
+
+
+async def test_without_the_store_a_push_goes_out_of_turn_rather_than_not_at_all(still: Still, store: Store) -> None:
+    still.simulator.set_rules([Rule(status=503, times=1)])
+    assert (await still.push()).code == "stored_later"
+    assert (await still.push(notId=8)).code == "stored_in_line"
+    await store.goes()
+    assert (await still.push(notId=9)).code == "delivered"
+    await store.returns()
+
+
+async def test_the_work_goes_on_when_the_store_is_back(still: Still, store: Store) -> None:
+    still.simulator.set_rules([Rule(status=503, times=1)])
+    await still.push()
+    await store.goes()
+    for _ in range(20):
+        await still.clock.advance(1)
+        await asyncio.sleep(0.005)
+    assert len(still.simulator.received) == 1
+    await store.returns()
+    await still.empty()
+    assert [entry.status for entry in still.simulator.received] == [503, 200]
+
+
+async def test_what_was_sent_while_the_store_was_away_is_not_sent_again(
+    still: Still, store: Store, until: Callable[..., Any]
+) -> None:
+    still.simulator.set_rules([Rule(delay_ms=300, times=1)])
+    pushed = asyncio.create_task(still.push())
+    await asyncio.sleep(0.02)
+    await still.clock.advance(0.6)
+    assert (await pushed).code == "stored_slow"
+    await store.goes()
+    await until(lambda: still.simulator.received)
+    for _ in range(5):
+        await still.clock.advance(1)
+        await asyncio.sleep(0.05)
+    await store.returns()
+    await still.empty()
+    await still.clock.advance(30)
+    assert len(still.simulator.received) == 1
+    assert [one.outcome for one in await still.log()][-1] == "delivered"
+
+
+async def test_a_late_verdict_that_nobody_can_take_is_told_later(still: Still, store: Store) -> None:
+    still.simulator.set_rules([Rule(status=503, times=1), Rule(status=404, reason="UNREGISTERED", times=1)])
+    android = "fcmtok:APA91b_late"
+    await still.push(android)
+    await still.received(2)
+    await still.empty()
+    await still.clock.advance(2)
+    await asyncio.sleep(0.05)
+    await store.goes()
+    assert (await still.push(android)).code == "delivered"
+    await store.returns()
+    assert (await still.push(android, notId=8)).code == "fcm_unregistered"
+
+
+async def test_readyz_and_metrics_tell_and_keep_no_push_away(still: Still, store: Store) -> None:
+    operator = still.running.operator_url
+    assert b"push_store_up 1.0" in (await still.running.get(f"{operator}/metrics")).body
+    await store.goes()
+    with pytest.raises(Exception, match="no such table"):
+        await still.running.gateway.follower.check()
+    still.running.gateway.follower.store_answers = False
+    ready = await still.running.get(f"{operator}/readyz")
+    assert (ready.status, list(ready.document["troubles"])) == (200, ["store"])
+    assert b"push_store_up 0.0" in (await still.running.get(f"{operator}/metrics")).body
+    page = await still.running.get(f"{operator}/")
+    assert b"the store does not answer" in page.body
+    await store.returns()
+
+
+async def test_a_gateway_that_stops_gives_its_work_back_at_once(
+    simulator: Simulator, until: Callable[..., Any]
+) -> None:
+    async with AsyncExitStack() as cleanup:
+        still = await started(simulator, cleanup, until)
+        await still.running.register()
+        await still.running.prove()
+        still.simulator.set_rules([Rule(h2="silent")])
+        pushed = asyncio.create_task(still.push())
+        await until(lambda: still.simulator.received)
+        await still.clock.advance(0.6)
+        assert (await pushed).code == "stored_slow"
+        stopping = asyncio.create_task(cleanup.aclose())
+        async with asyncio.timeout(30):
+            while not stopping.done():
+                await still.clock.advance(0.5)
+                await asyncio.sleep(0.005)
+        await stopping
+    simulator.set_rules([])
+    async with AsyncExitStack() as cleanup:
+        another = await started(simulator, cleanup, until)
+        before = another.clock.now()
+        await another.received(2)
+        assert another.clock.now() - before < 5
+        assert simulator.received[0].token == simulator.received[1].token == IPHONE
+        await another.empty()
