@@ -203,8 +203,9 @@ class Outbox:
 
     async def _look(self) -> None:
         """Count anew; what was put in meanwhile may be counted twice until the next look."""
-        self._added.clear()
+        counted = self._added.copy()
         self._count = await self._store.outbox.count()
+        self._added -= counted
         looked_at = self._clock.monotonic()
         waiting = await self._store.outbox.lines(set(self._lines)) if self._lines else set()
         self._lines = {line: at for line, at in self._lines.items() if line in waiting or at >= looked_at}
