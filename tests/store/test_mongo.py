@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 from msgspec import structs
 from pymongo import MongoClient
 from pymongo.database import Database
+from structlog.testing import capture_logs
 
 from gateway.model.app import ApnsCredentials, App
 from gateway.model.delivery import DeliveryQuery
@@ -28,7 +29,7 @@ from gateway.store.schema import newest
 from tests.mongodb import with_database
 from tests.servers.mongo import mongo
 from tests.servers.process import free_port
-from tests.store.owed import TEXT, TITLE, TOKEN, owed
+from tests.store.owed import TEXT, TITLE, TOKEN, claim, owed
 
 KEYS = [Fernet.generate_key().decode()]
 VAULT = Vault(KEYS, "lookup")
@@ -200,6 +201,26 @@ async def test_a_damaged_delivery_is_told_as_a_fault_of_the_store(filled: StoreU
     async with opened(filled) as store:
         with pytest.raises(StoreError, match="a document in the store is damaged"):
             await store.deliveries(DeliveryQuery(), None, 1)
+
+
+async def test_a_damaged_late_verdict_is_told_as_a_fault_of_the_store(filled: StoreUrl, inside: Inside) -> None:
+    await inside.does(lambda db: db["late_verdicts"].insert_one({"_id": "d:acme", "at": 12.0}))
+    async with opened(filled) as store:
+        with pytest.raises(StoreError, match="a document in the store is damaged"):
+            await store.late_verdicts.since(0.0, 1)
+
+
+@pytest.mark.parametrize("damage", [{"$unset": {"notification": ""}}, {"$set": {"attempts": "many"}}], ids=repr)
+async def test_a_damaged_item_is_logged_and_holds_up_no_other(
+    filled: StoreUrl, inside: Inside, damage: dict[str, Any]
+) -> None:
+    async with opened(filled) as store:
+        await store.outbox.put([owed("1"), owed("2")])
+        await inside.does(lambda db: db["outbox"].update_one({"_id": "1"}, damage))
+        with capture_logs() as logs:
+            assert [item.id for item in await store.outbox.claim(claim())] == ["2"]
+    assert [(one["event"], one["id"]) for one in logs] == [("outbox_item_unreadable", "1")]
+    assert "a document in the store is damaged" in logs[0]["error"]
 
 
 async def test_a_damaged_meta_document_is_told(filled: StoreUrl, inside: Inside) -> None:
