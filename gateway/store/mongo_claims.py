@@ -10,7 +10,6 @@ Both look once more afterwards, so neither overtakes the other. An item whose wa
 
 import asyncio
 import secrets
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -81,7 +80,7 @@ async def wake(database: Database, lines: Collection[str]) -> None:
     """Have claims look at the first item of each line from when it is due and free."""
     firsts = await _firsts(database, lines)
     fields = {"due_at": 1, "leased_until": 1, "look_at": 1}
-    found = await database[OUTBOX].find({"_id": {"$in": firsts}}, fields).to_list(None) if firsts else []
+    found = await database[OUTBOX].find({"_id": {"$in": [*firsts]}}, fields).to_list(None) if firsts else []
     if woken := [_woken(one) for one in found if one["look_at"] > max(one["due_at"], one["leased_until"])]:
         await database[OUTBOX].bulk_write(woken, ordered=False)
 
@@ -98,7 +97,7 @@ def _readable(found: Iterable[Found], vault: Vault) -> tuple[list[OutboxItem], l
 
 async def _queues(database: Database, claim: Claim) -> list[Queue]:
     """Ask which queues have something to look at; that any word will do lets the index answer."""
-    words = await database[OUTBOX].distinct("queue", {"queue": {"$gte": ""}, "look_at": {"$lte": claim.now}})
+    words = await database[OUTBOX].distinct("queue", {"queue": {"$gte": ""}, **_due(claim.now)})
     queues = [msgspec.json.decode(word, type=Queue) for word in words]
     return [queue for queue in queues if queue.lane not in claim.closed]
 
@@ -107,7 +106,7 @@ async def _seen(database: Database, shared: Mapping[Queue, int], now: float) -> 
     """Look at what is due in the queues, at some more than their shares; leave out those in which nothing is."""
 
     async def look(queue: Queue, share: int) -> list[Found]:
-        due = database[OUTBOX].find({"queue": _word(queue), "look_at": {"$lte": now}}, {"line": 1, "received_at": 1})
+        due = database[OUTBOX].find({"queue": _word(queue), **_due(now)}, {"line": 1})
         found: list[Found] = await due.sort("look_at", 1).limit(LOOKAHEAD * share).to_list(None)
         return found
 
@@ -118,26 +117,23 @@ async def _seen(database: Database, shared: Mapping[Queue, int], now: float) -> 
 async def _take(
     database: Database, claim: Claim, seen: Mapping[Queue, Sequence[Found]], shared: Mapping[Queue, int]
 ) -> list[Found]:
-    """Lease of every queue its share of first items; put off all that were seen to stand behind others."""
-    wanted = [one["_id"] for queue, found in seen.items() for one in _foremost(found)[: shared[queue]]]
-    leased = await _lease(database, {"_id": {"$in": wanted}, "look_at": {"$lte": claim.now}}, claim)
-    firsts = set(await _firsts(database, {one["line"] for one in leased}))
+    """Lease of every queue its share of first items; put off all that stand behind those, and are seen again later."""
+    firsts = await _firsts(database, {one["line"] for found in seen.values() for one in found})
+    if crowded := {one["line"] for found in seen.values() for one in found if one["_id"] not in firsts}:
+        await _put_off(database, crowded, firsts, claim.now)
+    chosen = {queue: [one["_id"] for one in found if one["_id"] in firsts] for queue, found in seen.items()}
+    wanted = [key for queue, keys in chosen.items() for key in keys[: shared[queue]]]
+    return await _still_first(database, await _lease(database, {"_id": {"$in": wanted}, **_due(claim.now)}, claim))
+
+
+async def _still_first(database: Database, leased: Sequence[Found]) -> list[Found]:
+    """Give back those before which an older item of their line was put meanwhile."""
+    firsts = await _firsts(database, {one["line"] for one in leased})
     if behind := [one for one in leased if one["_id"] not in firsts]:
-        await _give_back(database, behind, claim.now)
-    lines = Counter(one["line"] for found in seen.values() for one in found)
-    if crowded := {line for line, count in lines.items() if count > 1} | {one["line"] for one in behind}:
-        await _put_off(database, crowded, claim.now)
+        ours = {"_id": {"$in": [one["_id"] for one in behind]}, "mark": behind[0]["mark"]}
+        free = {"owner": None, "leased_until": 0.0}
+        await database[OUTBOX].update_many(ours, {"$set": free | {"look_at": behind[0]["leased_until"]}})
     return [one for one in leased if one["_id"] in firsts]
-
-
-def _foremost(seen: Iterable[Found]) -> list[Found]:
-    """Return the oldest of each line, the oldest of all first."""
-    oldest = {one["line"]: one for one in sorted(seen, key=_age, reverse=True)}
-    return sorted(oldest.values(), key=_age)
-
-
-def _age(found: Found) -> tuple[float, str]:
-    return found["received_at"], found["_id"]
 
 
 async def _lease(database: Database, wanted: Found, claim: Claim) -> list[Found]:
@@ -149,26 +145,25 @@ async def _lease(database: Database, wanted: Found, claim: Claim) -> list[Found]
     return found
 
 
-async def _firsts(database: Database, lines: Collection[str]) -> list[str]:
+async def _firsts(database: Database, lines: Collection[str]) -> set[str]:
     """Return the ids of the first items of the lines."""
     steps: list[Found] = [
         {"$match": {"line": {"$in": [*lines]}}},
         {"$sort": {"line": 1, "received_at": 1, "_id": 1}},
         {"$group": {"_id": "$line", "first": {"$first": "$_id"}}},
     ]
-    return [one["first"] for one in await database[OUTBOX].aggregate(steps).to_list(None)] if lines else []
+    return {one["first"] for one in await database[OUTBOX].aggregate(steps).to_list(None)} if lines else set()
 
 
-async def _give_back(database: Database, leased: Sequence[Found], now: float) -> None:
-    ours = {"_id": {"$in": [one["_id"] for one in leased]}, "mark": leased[0]["mark"]}
-    await database[OUTBOX].update_many(ours, {"$set": {"owner": None, "leased_until": 0.0, "look_at": now}})
-
-
-async def _put_off(database: Database, lines: Collection[str], now: float) -> None:
+async def _put_off(database: Database, lines: Collection[str], firsts: Collection[str], now: float) -> None:
     """Put off all that stand behind the first of their line; then look once more which that is."""
-    behind = {"line": {"$in": [*lines]}, "_id": {"$nin": await _firsts(database, lines)}, "look_at": {"$lte": now}}
+    behind = {"line": {"$in": [*lines]}, "_id": {"$nin": [*firsts]}, **_due(now)}
     await database[OUTBOX].update_many(behind, {"$set": {"look_at": now + BEHIND_SECONDS}})
     await wake(database, lines)
+
+
+def _due(now: float) -> dict[str, object]:
+    return {"look_at": {"$lte": now}}
 
 
 async def _leave_alone(database: Database, ids: Sequence[str], until: float) -> None:

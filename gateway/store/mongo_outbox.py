@@ -43,11 +43,11 @@ class MongoOutbox:
         await self._run(_put, self._vault, items)
 
     async def claim(self, claim: Claim) -> list[OutboxItem]:
-        """Lease items that are due; one that cannot be read is logged and left alone, with its line, for an hour."""
+        """Lease items that are due, each the first of its line."""
         return await self._run(mongo_claims.claim_due, self._vault, claim)
 
     async def claim_expired(self, claim: Claim) -> list[OutboxItem]:
-        """Lease items that are of no use any more; one that cannot be read is logged and removed."""
+        """Lease items that are of no use any more."""
         items, unreadable = await self._run(mongo_claims.claim_expired, self._vault, claim)
         if unreadable:
             await self.finish(unreadable)

@@ -21,12 +21,16 @@ class OutboxStore(Protocol):
         """Lease items that are due and free, each the first of its line; return them with the new lease, oldest first.
 
         Workspaces share the limit evenly: what one does not need goes to the others, and one with a million items does
-        not keep another waiting. No two claims, of whichever gateway, get the same item while a lease lasts.
+        not keep another waiting. No two claims, of whichever gateway, get the same item while a lease lasts. One that
+        cannot be read is logged and left alone, and its line with it, for an hour.
         """
         ...
 
     async def claim_expired(self, claim: Claim) -> list[OutboxItem]:
-        """Lease items that are free and of no use any more, whatever their lane and line."""
+        """Lease items that are free and of no use any more, whatever their lane and line.
+
+        One that cannot be read is logged and removed.
+        """
         ...
 
     async def renew(self, owner: str, ids: Collection[str], until: float) -> None:

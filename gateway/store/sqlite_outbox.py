@@ -16,67 +16,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Row = Mapping[str, Any]
 
-
-class Run(Protocol):
-    """Runs a step in the store's own thread."""
-
-    async def __call__(
-        self, step: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Return what the step returns.
-
-        Raises:
-            StoreError: the store cannot be used.
-        """
-        ...
-
-
-class SqliteOutbox:
-    """Pushes that are owed."""
-
-    def __init__(self, run: Run, vault: Vault) -> None:
-        self._run = run
-        self._vault = vault
-
-    async def put(self, items: Sequence[OutboxItem]) -> None:
-        """Add items, all of them or none."""
-        await self._run(_put, self._vault, items)
-
-    async def claim(self, claim: Claim) -> list[OutboxItem]:
-        """Lease items that are due; one that cannot be read is logged and left alone, with its line, for an hour."""
-        return await self._run(_claim, self._vault, claim)
-
-    async def claim_expired(self, claim: Claim) -> list[OutboxItem]:
-        """Lease items that are of no use any more; one that cannot be read is logged and removed."""
-        return await self._run(_claim_expired, self._vault, claim)
-
-    async def renew(self, owner: str, ids: Collection[str], until: float) -> None:
-        """Prolong leases."""
-        await self._run(_change, _RENEW, [(until, owner, _list(ids))])
-
-    async def postpone(self, owner: str, postponements: Sequence[Postponement]) -> None:
-        """Give items back, all of them or none."""
-        await self._run(
-            _change, _POSTPONE, [(one.due_at, one.attempts, one.reason, one.id, owner) for one in postponements]
-        )
-
-    async def finish(self, ids: Collection[str]) -> None:
-        """Remove items."""
-        await self._run(_change, _FINISH, [(_list(ids),)])
-
-    async def count(self) -> OutboxCount:
-        """Count the items of every workspace."""
-        return await self._run(_count)
-
-    async def lines(self, lines: Collection[str]) -> set[str]:
-        """Return those of the lines in which items wait."""
-        return await self._run(_lines, lines)
-
-    async def find(self, key: str) -> str | None:
-        """Return the id of an item with this key."""
-        return await self._run(_find, key)
-
-
 _FIELDS = (
     *("id", "key", "workspace", "app", "provider", "line", "device", "received_at", "expires_at", "due_at"),
     *("attempts", "reason", "owner", "leased_until", "notification"),
@@ -118,6 +57,66 @@ _LINES = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM outbox WHER
 _FIND = "SELECT id FROM outbox WHERE key = ? LIMIT 1"
 
 
+class Run(Protocol):
+    """Runs a step in the store's own thread."""
+
+    async def __call__(
+        self, step: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Return what the step returns.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        ...
+
+
+class SqliteOutbox:
+    """Pushes that are owed."""
+
+    def __init__(self, run: Run, vault: Vault) -> None:
+        self._run = run
+        self._vault = vault
+
+    async def put(self, items: Sequence[OutboxItem]) -> None:
+        """Add items, all of them or none."""
+        await self._run(_put, self._vault, items)
+
+    async def claim(self, claim: Claim) -> list[OutboxItem]:
+        """Lease items that are due, each the first of its line."""
+        return await self._run(_claim, self._vault, claim)
+
+    async def claim_expired(self, claim: Claim) -> list[OutboxItem]:
+        """Lease items that are of no use any more."""
+        return await self._run(_claim_expired, self._vault, claim)
+
+    async def renew(self, owner: str, ids: Collection[str], until: float) -> None:
+        """Prolong leases."""
+        await self._run(_change, _RENEW, [(until, owner, _list(ids))])
+
+    async def postpone(self, owner: str, postponements: Sequence[Postponement]) -> None:
+        """Give items back, all of them or none."""
+        await self._run(
+            _change, _POSTPONE, [(one.due_at, one.attempts, one.reason, one.id, owner) for one in postponements]
+        )
+
+    async def finish(self, ids: Collection[str]) -> None:
+        """Remove items."""
+        await self._run(_change, _FINISH, [(_list(ids),)])
+
+    async def count(self) -> OutboxCount:
+        """Count the items of every workspace."""
+        return await self._run(_count)
+
+    async def lines(self, lines: Collection[str]) -> set[str]:
+        """Return those of the lines in which items wait."""
+        return await self._run(_lines, lines)
+
+    async def find(self, key: str) -> str | None:
+        """Return the id of an item with this key."""
+        return await self._run(_find, key)
+
+
 def _list(words: Collection[object]) -> str:
     return msgspec.json.encode([*words]).decode()
 
@@ -128,7 +127,6 @@ def keep(connection: sqlite3.Connection, vault: Vault, item: OutboxItem) -> None
 
 
 def _put(connection: sqlite3.Connection, vault: Vault, items: Sequence[OutboxItem]) -> None:
-    """Insert those that are not there yet."""
     rows = [flat(item, vault) for item in items]
     with transaction(connection):
         connection.executemany(_PUT, rows)
@@ -136,11 +134,11 @@ def _put(connection: sqlite3.Connection, vault: Vault, items: Sequence[OutboxIte
 
 def item_of(row: tuple[Any, ...], kind: type[OutboxItemT], vault: Vault) -> OutboxItemT:
     """Read a row of all columns."""
-    return outbox_items.item_of(dict(zip(_FIELDS, row, strict=True)), kind, vault)
+    return outbox_items.item_of(_named(row), kind, vault)
 
 
-def _rows(found: sqlite3.Cursor) -> Iterator[Row]:
-    return (dict(zip(_FIELDS, row, strict=True)) for row in found)
+def _named(row: tuple[Any, ...]) -> Row:
+    return dict(zip(_FIELDS, row, strict=True))
 
 
 def _claim(connection: sqlite3.Connection, vault: Vault, claim: Claim) -> list[OutboxItem]:
@@ -170,14 +168,14 @@ def _due(connection: sqlite3.Connection, queue: Queue, now: float, share: int) -
     return [row for (row,) in connection.execute(_DUE, (*queue, now, share))]
 
 
-def _lease(connection: sqlite3.Connection, claim: Claim, rows: Sequence[int]) -> Iterator[Row]:
-    return _rows(connection.execute(_LEASE, (claim.owner, claim.until, _list(rows))))
+def _lease(connection: sqlite3.Connection, claim: Claim, rows: Sequence[int]) -> list[Row]:
+    return [_named(row) for row in connection.execute(_LEASE, (claim.owner, claim.until, _list(rows)))]
 
 
 def _claim_expired(connection: sqlite3.Connection, vault: Vault, claim: Claim) -> list[OutboxItem]:
     with transaction(connection):
         expired = [row for (row,) in connection.execute(_EXPIRED, (claim.now, claim.limit))]
-        rows = [*_lease(connection, claim, expired)]
+        rows = _lease(connection, claim, expired)
     items, unreadable = readable(rows, vault)
     if unreadable:
         _change(connection, _FINISH, [(_list(unreadable),)])

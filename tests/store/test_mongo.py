@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 from msgspec import structs
 from pymongo import MongoClient
 from pymongo.database import Database
+from structlog.testing import capture_logs
 
 from gateway.model.app import ApnsCredentials, App
 from gateway.model.delivery import DeliveryQuery
@@ -30,7 +31,7 @@ from tests.servers.mongo import mongo
 from tests.servers.process import free_port
 from tests.sightings import TOKEN as DEVICE_TOKEN
 from tests.sightings import success
-from tests.store.owed import TEXT, TITLE, TOKEN, owed
+from tests.store.owed import TEXT, TITLE, TOKEN, claim, owed
 
 KEYS = [Fernet.generate_key().decode()]
 VAULT = Vault(KEYS, "lookup")
@@ -221,6 +222,26 @@ async def test_a_damaged_device_is_told_as_a_fault_of_the_store(
     async with opened(filled) as store:
         with pytest.raises(StoreError, match="a document in the store is damaged"):
             await store.devices.get("d1")
+
+
+async def test_a_damaged_late_verdict_is_told_as_a_fault_of_the_store(filled: StoreUrl, inside: Inside) -> None:
+    await inside.does(lambda db: db["late_verdicts"].insert_one({"_id": "d:acme", "at": 12.0}))
+    async with opened(filled) as store:
+        with pytest.raises(StoreError, match="a document in the store is damaged"):
+            await store.late_verdicts.since(0.0, 1)
+
+
+@pytest.mark.parametrize("damage", [{"$unset": {"notification": ""}}, {"$set": {"attempts": "many"}}], ids=repr)
+async def test_a_damaged_item_is_logged_and_holds_up_no_other(
+    filled: StoreUrl, inside: Inside, damage: dict[str, Any]
+) -> None:
+    async with opened(filled) as store:
+        await store.outbox.put([owed("1"), owed("2")])
+        await inside.does(lambda db: db["outbox"].update_one({"_id": "1"}, damage))
+        with capture_logs() as logs:
+            assert [item.id for item in await store.outbox.claim(claim())] == ["2"]
+    assert [(one["event"], one["id"]) for one in logs] == [("outbox_item_unreadable", "1")]
+    assert "a document in the store is damaged" in logs[0]["error"]
 
 
 async def test_a_damaged_meta_document_is_told(filled: StoreUrl, inside: Inside) -> None:
