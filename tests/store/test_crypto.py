@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.model.errors import StoreKeyError
-from gateway.store.crypto import Vault, local_vault
+from gateway.store.crypto import Vault
+from gateway.store.local_keys import local_vault
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 
