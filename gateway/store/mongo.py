@@ -22,6 +22,8 @@ from gateway.store import mongo_collections, mongo_deliveries
 from gateway.store.crypto import Vault
 from gateway.store.documents import advanced
 from gateway.store.mongo_database import MIGRATIONS, Database, MongoMigration, migrate, prepare
+from gateway.store.mongo_heartbeats import MongoHeartbeats
+from gateway.store.mongo_sealed import MongoSealed
 from gateway.store.port import Contents, Record, RecordT
 
 DEFAULT_DATABASE = "push_gateway"
@@ -50,6 +52,8 @@ class MongoStore:
         self.vault = vault
         self._under_way: set[asyncio.Task[Any]] = set()
         self._closed = False
+        self.heartbeats = MongoHeartbeats(self._run)
+        self.sealed = MongoSealed(self._run)
 
     @classmethod
     async def open(

@@ -1,7 +1,7 @@
 """The MongoDB database: how it is made, and told from other programs' databases."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import msgspec
 from pymongo import IndexModel, ReturnDocument
@@ -16,6 +16,10 @@ APPS = "apps"
 WORKSPACES = "workspaces"
 PROOFS = "proofs"
 DELIVERIES = "deliveries"
+HEARTBEATS = "heartbeats"
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Database(Protocol):
@@ -27,6 +31,20 @@ class Database(Protocol):
 
     async def list_collection_names(self) -> list[str]:
         """Return the names of the collections that are there."""
+        ...
+
+
+class Run(Protocol):
+    """How a store does a step on its database."""
+
+    async def __call__(
+        self, step: Callable[Concatenate[Database, P], Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do it.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
         ...
 
 
@@ -117,6 +135,7 @@ async def _make_indexes(database: Database) -> None:
     for name in (APPS, WORKSPACES):
         await database[name].create_indexes([*_INDEXES])
     await _make_delivery_indexes(database)
+    await _make_heartbeat_index(database)
 
 
 async def _make_delivery_indexes(database: Database) -> None:
@@ -126,5 +145,12 @@ async def _make_delivery_indexes(database: Database) -> None:
     await database[DELIVERIES].create_indexes([IndexModel(in_time, name="at"), *indexes])
 
 
-MIGRATIONS: tuple[MongoMigration, ...] = (Migration("add the delivery log", _make_delivery_indexes),)
+async def _make_heartbeat_index(database: Database) -> None:
+    await database[HEARTBEATS].create_indexes([IndexModel("at", name="at")])
+
+
+MIGRATIONS: tuple[MongoMigration, ...] = (
+    Migration("add the delivery log", _make_delivery_indexes),
+    Migration("add heartbeats", _make_heartbeat_index),
+)
 """In order; a new database is what they lead to."""

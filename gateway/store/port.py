@@ -9,7 +9,9 @@ from gateway.model.app import App
 from gateway.model.delivery import Delivery, DeliveryQuery
 from gateway.model.outbox import LateVerdict, OutboxItem
 from gateway.model.workspace import Workspace
+from gateway.store.heartbeat_port import HeartbeatStore
 from gateway.store.outbox_port import LateVerdictStore, OutboxStore
+from gateway.store.sealed_port import SealedStore
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -50,6 +52,16 @@ class Store(Protocol):
     @property
     def late_verdicts(self) -> LateVerdictStore:
         """What was not answered yet."""
+        ...
+
+    @property
+    def heartbeats(self) -> HeartbeatStore:
+        """Who runs on this store."""
+        ...
+
+    @property
+    def sealed(self) -> SealedStore:
+        """What is encrypted, as it lies there."""
         ...
 
     async def revision(self) -> int:

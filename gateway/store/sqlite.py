@@ -17,6 +17,8 @@ from gateway.store.crypto import Vault
 from gateway.store.documents import advanced
 from gateway.store.port import Contents, Record, RecordT
 from gateway.store.sqlite_file import MIGRATIONS, SqliteMigration, migrate_file, open_file
+from gateway.store.sqlite_heartbeats import SqliteHeartbeats
+from gateway.store.sqlite_sealed import SqliteSealed
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,6 +35,8 @@ class SqliteStore:
         self.vault = vault
         self._thread = thread
         self._closed = False
+        self.heartbeats = SqliteHeartbeats(self._run)
+        self.sealed = SqliteSealed(self._run)
 
     @classmethod
     async def open(

@@ -6,10 +6,29 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from gateway.model.errors import StoreError
 from gateway.store.crypto import Vault
 from gateway.store.schema import Migration, check_schema, newest, pending
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Run(Protocol):
+    """How a store does a step on its connection, in the thread that the connection belongs to."""
+
+    async def __call__(
+        self, step: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do it.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        ...
+
 
 SqliteMigration = Migration[Callable[[sqlite3.Connection], None]]
 BUSY_SECONDS = 5.0
@@ -38,6 +57,10 @@ CREATE INDEX deliveries_device ON deliveries (device, at);
 CREATE INDEX deliveries_outcome ON deliveries (outcome, at);
 CREATE INDEX deliveries_reason ON deliveries (reason, at);
 """
+_HEARTBEATS = """
+CREATE TABLE heartbeats (id TEXT PRIMARY KEY, at REAL NOT NULL, document TEXT NOT NULL) STRICT;
+CREATE INDEX heartbeats_at ON heartbeats (at);
+"""
 
 
 def _execute_all(connection: sqlite3.Connection, statements: str) -> None:
@@ -48,6 +71,7 @@ def _execute_all(connection: sqlite3.Connection, statements: str) -> None:
 
 MIGRATIONS: tuple[SqliteMigration, ...] = (
     Migration("add the delivery log", lambda connection: _execute_all(connection, _DELIVERY_LOG)),
+    Migration("add heartbeats", lambda connection: _execute_all(connection, _HEARTBEATS)),
 )
 """In order, from the first schema on."""
 

@@ -138,7 +138,7 @@ async def test_a_migration_that_fails_is_run_again_from_its_beginning(old: Adapt
 
 async def test_a_store_of_the_first_schema_gets_a_delivery_log_and_keeps_what_it_has(old: Adapter) -> None:
     done, store = await old.upgrade()
-    assert done == ["add the delivery log"]
+    assert "add the delivery log" in done
     await store.add([delivered("a")])
     assert await store.deliveries(DeliveryQuery(workspace="acme"), None, 9) == [delivered("a")]
     assert [app.name for app in (await store.load()).apps] == ["Chat"]
