@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import ExitStack, asynccontextmanager
 
 import msgspec
@@ -14,6 +14,8 @@ from gateway.delivery.desk import Desk
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.follower import Follower
 from gateway.delivery.guard import Proofs
+from gateway.delivery.heartbeat import Pulse
+from gateway.delivery.key_watch import KeyWatch
 from gateway.delivery.records import DeliveryLog
 from gateway.http2 import Proxy
 from gateway.model.clock import Clock
@@ -25,6 +27,7 @@ from gateway.providers.fcm import FcmHosts, FcmProvider
 from gateway.providers.providers import Providers
 from gateway.store import opening
 from gateway.store.crypto import Vault
+from gateway.store.local_keys import KeyFiles
 from gateway.store.opening import GivenKeys, OpenStore
 from gateway.store.port import Store
 from gateway.web.doors import operator_door, public_door
@@ -41,7 +44,9 @@ class Gateway(msgspec.Struct, frozen=True):
 
     store: Store
     vault: Vault
+    key_files: KeyFiles | None
     follower: Follower
+    pulse: Pulse
     providers: Providers
     admission: Admission
     desk: Desk
@@ -80,12 +85,16 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
     ):
         metrics, proofs = Metrics(clock, __version__), Proofs(opened.store, clock)
         follower = Follower(opened.store, providers, proofs, clock)
+        pulse = Pulse(opened.store.heartbeats, opened.vault, follower, clock, __version__)
+        metrics.watch_gateways(lambda: pulse.live)
         metrics.watch(providers.statistics, lambda: _expiries(follower), deliveries.statistics)
         dispatcher = Dispatcher(follower, providers, proofs, metrics, clock, settings.providers.timeout)
         gateway = Gateway(
             store=opened.store,
             vault=opened.vault,
+            key_files=opened.key_files,
             follower=follower,
+            pulse=pulse,
             providers=providers,
             admission=Admission(follower, opened.vault, clock),
             desk=Desk(dispatcher, clock),
@@ -156,13 +165,22 @@ class Doors(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def following(gateway: Gateway) -> AsyncIterator[None]:
-    """Keep the gateway's snapshot up to date while the block runs."""
-    task = asyncio.create_task(gateway.follower.run(), name="follower")
+    """Keep the gateway's snapshot and its keys up to date while the block runs, and let others know that it lives."""
+    tasks = [asyncio.create_task(following, name=name) for name, following in _followings(gateway)]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await gateway.pulse.leave()
+
+
+def _followings(gateway: Gateway) -> Iterator[tuple[str, Coroutine[None, None, None]]]:
+    yield "follower", gateway.follower.run()
+    yield "heartbeat", gateway.pulse.run()
+    if gateway.key_files is not None:
+        yield "key watch", KeyWatch(gateway.key_files, gateway.clock).run()
 
 
 @asynccontextmanager
@@ -183,7 +201,7 @@ async def open_doors(gateway: Gateway, settings: Settings) -> AsyncIterator[Door
         gateway.clock,
         server.trusted_proxies,
     )
-    page = OperatorPage(gateway.follower, readiness)
+    page = OperatorPage(gateway.follower, gateway.pulse, readiness, gateway.clock)
     apps = (
         (public_door(push, readiness, templates), server.listen),
         (operator_door(page, gateway.metrics, readiness, templates), server.operator_listen),
