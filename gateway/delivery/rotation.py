@@ -16,7 +16,7 @@ from gateway.model.errors import RotationError
 from gateway.model.heartbeat import LIVE_SECONDS, Heartbeat
 from gateway.store.local_keys import KeyFiles
 from gateway.store.opening import OpenStore
-from gateway.store.reencryption import Sweep, count, is_outdated, survey, sweep
+from gateway.store.reencryption import Sweep, count, sweep
 
 WAIT_SECONDS = 60.0
 """How long the gateways get to take notice of a key."""
@@ -78,26 +78,20 @@ class Rotation:
         lock = await asyncio.to_thread(self._files.lock)
         try:
             await self._bring_in(self._files)
-            return await self._renew_everything()
+            rotated = await self._renew_everything()
+            await asyncio.to_thread(self._files.finish)
+            return rotated
         finally:
             await asyncio.to_thread(lock.close)
 
     async def _bring_in(self, files: KeyFiles) -> None:
-        """Make a new key the primary, unless that has been done and only what is in the store lags behind."""
-        new = await asyncio.to_thread(files.underway)
-        if new is None and not await self._lags_behind():
-            new = await asyncio.to_thread(files.add)
-        if new is not None:
-            self._onlooker.says(f"The new key {new} stands at the end of {files.path}.")
-            await self._wait(f"know the new key {new}", lambda gateway: new in gateway.keys)
-            await asyncio.to_thread(files.promote, new)
-        primary = self._vault.fingerprints[0]
-        self._onlooker.says(f"The new key {primary} stands at the front of {files.path}.")
-        await self._wait(f"write under the new key {primary}", lambda gateway: gateway.keys[:1] == (primary,))
-
-    async def _lags_behind(self) -> bool:
-        self._onlooker.begins("Looking", await count(self._store.sealed))
-        return is_outdated(await survey(self._store.sealed, self._vault, self._onlooker.advances), self._vault)
+        """Make a new key, or the one of a rotation that was interrupted, the primary of every gateway."""
+        new = await asyncio.to_thread(files.underway) or await asyncio.to_thread(files.add)
+        self._onlooker.says(f"The new key {new} is in {files.path}.")
+        await self._wait(f"know the new key {new}", lambda gateway: new in gateway.keys)
+        await asyncio.to_thread(files.promote, new)
+        self._onlooker.says(f"The new key {new} is the first in {files.path}.")
+        await self._wait(f"write under the new key {new}", lambda gateway: gateway.keys[:1] == (new,))
 
     async def _wait(self, what: str, has_done: Callable[[Heartbeat], bool]) -> None:
         give_up_at, told = self._clock.monotonic() + WAIT_SECONDS, ""

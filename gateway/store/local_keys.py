@@ -15,7 +15,7 @@ from gateway.store.crypto import Vault
 _KEYS = "encryption.keys"
 _LOOKUP = "lookup.key"
 _NEXT = "encryption.next"
-"""Holds the fingerprint of a key on its way to the front, so that a rotation that was interrupted is gone on with."""
+"""Holds the fingerprint of the key that is rotated to, so that a rotation that was interrupted is gone on with."""
 
 
 def local_vault(folder: Path, may_make: bool) -> Vault:
@@ -75,14 +75,11 @@ class KeyFiles:
         return file
 
     def underway(self) -> str | None:
-        """Return the fingerprint of a key that was added and has not come to the front yet."""
+        """Return the fingerprint of a key that was added by a rotation that has not been finished."""
         self.refresh()
         note = self._folder / _NEXT
         named = note.read_text().strip() if note.exists() else None
-        if named in self._vault.fingerprints[1:]:
-            return named
-        note.unlink(missing_ok=True)
-        return None
+        return named if named in self._vault.fingerprints else None
 
     def add(self) -> str:
         """Write a new key behind the others; return its fingerprint."""
@@ -96,6 +93,9 @@ class KeyFiles:
         """Move a key before the others."""
         keys = self._keys()
         self._write(sorted(keys, key=lambda key: self._vault.fingerprint(key) != fingerprint))
+
+    def finish(self) -> None:
+        """End the rotation: the next one will be to another key."""
         (self._folder / _NEXT).unlink()
 
     def _keys(self) -> list[str]:

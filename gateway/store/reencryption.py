@@ -41,11 +41,6 @@ async def survey(sealed: SealedStore, vault: Vault, advance: Advance) -> Survey:
     return found
 
 
-def is_outdated(found: Survey, vault: Vault) -> bool:
-    """Tell whether anything lies under one of the keys that is not the primary."""
-    return any(of_kind[key] for of_kind in found.values() for key in vault.fingerprints[1:])
-
-
 async def sweep(sealed: SealedStore, vault: Vault, advance: Advance) -> Sweep:
     """Bring everything under the primary that lies under another of the keys.
 
