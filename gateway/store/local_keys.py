@@ -3,7 +3,7 @@
 import fcntl
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -24,14 +24,11 @@ def local_vault(folder: Path, may_make: bool) -> Vault:
     Raises:
         StoreKeyError: a file is damaged, or missing and `may_make` is false.
     """
-    keys = _key_file(folder / _KEYS, may_make, _new_key).split()
-    lookup = _key_file(folder / _LOOKUP, may_make, lambda: secrets.token_urlsafe(32)).strip()
-    if not lookup:
-        raise _damaged(folder / _LOOKUP, "it is empty")
-    try:
-        return Vault(keys, lookup)
-    except StoreKeyError:
-        raise _damaged(folder / _KEYS, "a line in it is no key") from None
+    made = {_KEYS: _new_key(), _LOOKUP: secrets.token_urlsafe(32)} if may_make else {}
+    _vault_of(folder, made | _found(folder))  # nothing is made beside a file that is damaged
+    for name, content in made.items():
+        _write_once(folder / name, content)
+    return _vault_of(folder, _found(folder))
 
 
 def has_local_keys(folder: Path) -> bool:
@@ -99,7 +96,7 @@ class KeyFiles:
         (self._folder / _NEXT).unlink()
 
     def _keys(self) -> list[str]:
-        return _key_file(self.path, False, _new_key).split()
+        return _present(self._folder, _found(self._folder), _KEYS).split()
 
     def _write(self, keys: Sequence[str]) -> None:
         _replace(self.path, "\n".join(keys), like=self.path)
@@ -110,15 +107,33 @@ def _new_key() -> str:
     return Fernet.generate_key().decode()
 
 
-def _key_file(path: Path, may_make: bool, make: Callable[[], str]) -> str:
-    if not path.exists():
-        if not may_make:
-            raise StoreKeyError(f"{path} is missing; the store cannot be read without it: put it back from your backup")
-        _write_once(path, make())
+def _found(folder: Path) -> dict[str, str]:
+    return {name: _read(folder / name) for name in (_KEYS, _LOOKUP) if (folder / name).exists()}
+
+
+def _read(path: Path) -> str:
     try:
         return path.read_text()
     except UnicodeDecodeError:
         raise _damaged(path, "it holds no text") from None
+
+
+def _vault_of(folder: Path, texts: Mapping[str, str]) -> Vault:
+    keys, lookup = _present(folder, texts, _KEYS).split(), _present(folder, texts, _LOOKUP).strip()
+    if not lookup:
+        raise _damaged(folder / _LOOKUP, "it is empty")
+    try:
+        return Vault(keys, lookup)
+    except StoreKeyError:
+        raise _damaged(folder / _KEYS, "a line in it is no key") from None
+
+
+def _present(folder: Path, texts: Mapping[str, str], name: str) -> str:
+    if name not in texts:
+        raise StoreKeyError(
+            f"{folder / name} is missing; the store cannot be read without it: put it back from your backup"
+        )
+    return texts[name]
 
 
 def _damaged(path: Path, how: str) -> StoreKeyError:

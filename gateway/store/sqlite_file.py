@@ -123,11 +123,12 @@ def _opened(
     if is_new and not may_make:
         raise StoreError(f"there is no store at {path}; check the path, which begins where the command is run")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new_keys = vault(True) if is_new else None
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         _check_whose(connection)
-        keys = vault(is_new)
+        keys = new_keys or vault(False)
         _prepare(connection, keys, migrations)
         yield connection, keys
     except BaseException:
