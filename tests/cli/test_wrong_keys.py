@@ -1,7 +1,6 @@
 """A wrong or missing key at the start: one line, exit code 2, and everything stays as it was."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,14 @@ import pytest
 from cryptography.fernet import Fernet
 from pymongo import MongoClient
 
+from gateway.app import open_store
+from gateway.config import load_settings
+from gateway.model.app import App
 from gateway.model.store_url import StoreUrl
 from tests.cli.process import Ended, push_gateway
 
+EMBEDDED = "sqlite:///data/gateway.db"
 KEY, OTHER_KEY = (Fernet.generate_key().decode() for _ in range(2))
-COMMANDS = pytest.mark.parametrize("command", ["serve", "app list", "keys rotate", "store migrate"])
 
 
 def given(keys: str, lookup: str) -> dict[str, str]:
@@ -27,10 +29,10 @@ async def types(folder: Path, command: str, **env: str) -> Ended:
     return await push_gateway(*command.split(), folder=folder, env=env)
 
 
-async def fill(folder: Path, identity: Path, **env: str) -> None:
-    account = identity / "service-account.json"
-    added = await push_gateway("app", "add", "chat", "--fcm-service-account", account, folder=folder, env=env)
-    assert added.code == 0, added.err
+async def fill(folder: Path, url: str = EMBEDDED, **env: str) -> None:
+    env["PUSH_GATEWAY_STORE__URL"] = url.replace("sqlite:///", f"sqlite:///{folder}/")
+    async with open_store(load_settings(None, env)) as opened:
+        await opened.store.put_app(App(id="app-1", name="chat"))
 
 
 def files(folder: Path) -> dict[str, bytes | None]:
@@ -44,7 +46,6 @@ def check(ended: Ended, words: str) -> None:
     assert not any(secret in ended.err for secret in (KEY, OTHER_KEY, "a long text", "hush"))
 
 
-@COMMANDS
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -57,14 +58,21 @@ def check(ended: Ended, words: str) -> None:
         ("lookup.key", None, "data/lookup.key is missing; the store cannot be read without it: put it back"),
     ],
 )
-async def test_of_key_files_beside_the_store(
-    tmp_path: Path, identity: Path, command: str, name: str, content: bytes | None, words: str
-) -> None:
-    await fill(tmp_path, identity)
+async def test_of_key_files_beside_the_store(tmp_path: Path, name: str, content: bytes | None, words: str) -> None:
+    await fill(tmp_path)
     file = tmp_path / "data" / name
     file.unlink() if content is None else file.write_bytes(content)
     before = files(tmp_path)
-    check(await types(tmp_path, command), words)
+    check(await types(tmp_path, "serve"), words)
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("command", ["app list", "keys rotate", "keys show", "instances", "store migrate"])
+async def test_whatever_the_command(tmp_path: Path, command: str) -> None:
+    await fill(tmp_path)
+    (tmp_path / "data" / "lookup.key").unlink()
+    before = files(tmp_path)
+    check(await types(tmp_path, command), "data/lookup.key is missing")
     assert files(tmp_path) == before
 
 
@@ -77,12 +85,9 @@ async def test_of_a_damaged_key_file_where_no_store_is_yet(tmp_path: Path, name:
     assert files(tmp_path) == before
 
 
-Contents = Callable[[], Any]
-
-
 @pytest.fixture(params=["mongo", "sqlite"])
 def url(request: pytest.FixtureRequest) -> str:
-    return request.getfixturevalue("mongo_url").reveal() if request.param == "mongo" else "sqlite:///data/gateway.db"
+    return request.getfixturevalue("mongo_url").reveal() if request.param == "mongo" else EMBEDDED
 
 
 def contents(url: str, folder: Path) -> object:
@@ -94,7 +99,6 @@ def contents(url: str, folder: Path) -> object:
         return files(folder), {name: list(database[name].find()) for name in sorted(database.list_collection_names())}
 
 
-NO_KEYS: dict[str, str] = {}
 WRONG: dict[str, tuple[dict[str, str], str]] = {
     "encryption key": (given(OTHER_KEY, "a long text"), "the store was written under other encryption keys than these"),
     "lookup key": (given(KEY, "hush"), "the store was written under another lookup key"),
@@ -104,13 +108,12 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-@COMMANDS
 @pytest.mark.parametrize("wrong", WRONG)
-async def test_of_keys_in_the_settings(tmp_path: Path, identity: Path, url: str, command: str, wrong: str) -> None:
-    await fill(tmp_path, identity, PUSH_GATEWAY_STORE__URL=url, **RIGHT)
+async def test_of_keys_in_the_settings(tmp_path: Path, url: str, wrong: str) -> None:
+    await fill(tmp_path, url, **RIGHT)
     before = await asyncio.to_thread(contents, url, tmp_path)
     env, words = WRONG[wrong]
-    check(await types(tmp_path, command, PUSH_GATEWAY_STORE__URL=url, **env), words)
+    check(await types(tmp_path, "serve", PUSH_GATEWAY_STORE__URL=url, **env), words)
     assert await asyncio.to_thread(contents, url, tmp_path) == before
 
 
@@ -122,19 +125,19 @@ async def test_of_keys_in_the_settings_where_no_store_is_yet(tmp_path: Path, url
     assert await asyncio.to_thread(contents, url, tmp_path) == before
 
 
-async def test_of_no_keys_for_a_mongodb(tmp_path: Path, identity: Path, mongo_url: StoreUrl) -> None:
+async def test_of_no_keys_for_a_mongodb(tmp_path: Path, mongo_url: StoreUrl) -> None:
     url = mongo_url.reveal()
     for is_filled in (False, True):
         if is_filled:
-            await fill(tmp_path, identity, PUSH_GATEWAY_STORE__URL=url, **RIGHT)
+            await fill(tmp_path, url, **RIGHT)
         before = await asyncio.to_thread(contents, url, tmp_path)
         ended = await types(tmp_path, "serve", PUSH_GATEWAY_STORE__URL=url)
         check(ended, "a store on MongoDB needs the same keys in every gateway: set encryption.keys to what `python3 -c")
         assert await asyncio.to_thread(contents, url, tmp_path) == before
 
 
-async def test_of_no_keys_for_an_embedded_store_that_had_them_from_the_settings(tmp_path: Path, identity: Path) -> None:
-    await fill(tmp_path, identity, **RIGHT)
+async def test_of_no_keys_for_an_embedded_store_that_had_them_from_the_settings(tmp_path: Path) -> None:
+    await fill(tmp_path, **RIGHT)
     before = files(tmp_path)
     check(await types(tmp_path, "serve"), "data/encryption.keys is missing")
     assert files(tmp_path) == before
