@@ -21,6 +21,8 @@ from gateway.delivery.follower import Follower
 from gateway.delivery.gone import Gone
 from gateway.delivery.guard import Proofs
 from gateway.delivery.handover import Handover
+from gateway.delivery.heartbeat import Pulse
+from gateway.delivery.key_watch import KeyWatch
 from gateway.delivery.late_verdicts import LateVerdicts
 from gateway.delivery.outbox import Outbox, OutboxLimits
 from gateway.delivery.records import DeliveryLog
@@ -37,6 +39,7 @@ from gateway.providers.fcm import FcmHosts, FcmProvider
 from gateway.providers.providers import Providers
 from gateway.store import opening
 from gateway.store.crypto import Vault
+from gateway.store.local_keys import KeyFiles
 from gateway.store.opening import GivenKeys, OpenStore
 from gateway.store.port import Store
 from gateway.web.doors import operator_door, public_door
@@ -54,7 +57,9 @@ class Gateway(msgspec.Struct, frozen=True):
 
     store: Store
     vault: Vault
+    key_files: KeyFiles | None
     follower: Follower
+    pulse: Pulse
     providers: Providers
     admission: Admission
     desk: Desk
@@ -106,6 +111,8 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
     ):
         metrics, proofs = Metrics(clock, __version__), Proofs(opened.store, clock)
         follower, breakers = Follower(opened.store, providers, proofs, clock), Breakers(clock)
+        pulse = Pulse(opened.store.heartbeats, opened.vault, follower, clock, __version__)
+        metrics.watch_gateways(lambda: pulse.live)
         dispatcher = Dispatcher(
             follower,
             providers,
@@ -129,7 +136,9 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
         gateway = Gateway(
             store=opened.store,
             vault=opened.vault,
+            key_files=opened.key_files,
             follower=follower,
+            pulse=pulse,
             providers=providers,
             admission=Admission(follower, opened.vault, clock),
             desk=Desk(Duplicates(opened.store, clock), owed.handover, dispatcher, opened.vault, clock),
@@ -230,9 +239,19 @@ class Doors(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def following(gateway: Gateway) -> AsyncIterator[None]:
-    """Keep the gateway's snapshot up to date while the block runs."""
-    async with _in_background(gateway.follower.run()):
-        yield
+    """Keep the gateway's snapshot and its keys up to date while the block runs, and let others know that it lives."""
+    try:
+        async with _in_background(*_followings(gateway)):
+            yield
+    finally:
+        await gateway.pulse.leave()
+
+
+def _followings(gateway: Gateway) -> Iterator[Coroutine[Any, Any, None]]:
+    yield gateway.follower.run()
+    yield gateway.pulse.run()
+    if gateway.key_files is not None:
+        yield KeyWatch(gateway.key_files, gateway.clock).run()
 
 
 @asynccontextmanager
@@ -276,7 +295,7 @@ async def open_doors(gateway: Gateway, settings: Settings) -> AsyncIterator[Door
         gateway.clock,
         server.trusted_proxies,
     )
-    page = OperatorPage(gateway.follower, readiness)
+    page = OperatorPage(gateway.follower, gateway.pulse, readiness, gateway.clock)
     apps = (
         (public_door(push, readiness, templates), server.listen),
         (operator_door(page, gateway.metrics, readiness, templates), server.operator_listen),

@@ -9,6 +9,8 @@ from gateway.cli.apps import app_group
 from gateway.cli.deliveries import deliveries
 from gateway.cli.demo import demo
 from gateway.cli.devices import device_group
+from gateway.cli.instances import instances
+from gateway.cli.keys import keys_group
 from gateway.cli.send import send
 from gateway.cli.serve import serve
 from gateway.cli.simulate import simulate
@@ -26,7 +28,19 @@ def cli(context: click.Context, config: Path | None) -> None:
     context.obj = config
 
 
-for command in (serve, demo, simulate, app_group, workspace_group, store_group, send, deliveries, device_group):
+for command in (
+    serve,
+    demo,
+    simulate,
+    app_group,
+    workspace_group,
+    store_group,
+    keys_group,
+    send,
+    deliveries,
+    device_group,
+    instances,
+):
     cli.add_command(command)
 
 

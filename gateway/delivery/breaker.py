@@ -14,10 +14,10 @@ TRIP_SECONDS = 1.0
 """The time that lies between them at least: one connection that breaks takes many pushes with it."""
 SLOW_TRIPS_AT = 20
 """How many attempts may go without an answer in time, and none answered in between, before a lane rests."""
-FIRST_SECONDS, LONGEST_SECONDS = 1.0, 30.0
+FIRST_SECONDS, LONGEST_SECONDS = 1.0, 15.0
 """How long it rests: short, for one push is enough to find out."""
-PROBE_SECONDS = 30.0
-"""After which another push may try, should the first have told nothing."""
+PROBE_SECONDS = 5.0
+"""After which another push may try, should the first have told nothing yet."""
 
 _OF_ONE_DEVICE = frozenset({Reason.APNS_TOO_MANY_REQUESTS})
 """Troubles that say nothing of the next push."""

@@ -8,7 +8,8 @@ GatewayError
 │   ├── Changed         somebody else changed it at the same moment
 │   ├── NameTaken       an app or workspace of that name exists
 │   └── UnknownName     no app, workspace or device is called so
-└── InUse               something else still needs it
+├── InUse               something else still needs it
+└── RotationError       the encryption keys cannot be rotated now
 """
 
 
@@ -54,3 +55,7 @@ class UnknownName(StoreError):
 
 class InUse(GatewayError):
     """An app cannot go while workspaces still send through it."""
+
+
+class RotationError(GatewayError):
+    """A rotation of the encryption keys cannot go on yet; made again, it goes on where it was."""

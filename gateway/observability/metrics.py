@@ -112,6 +112,11 @@ class Metrics:
         self.registry.register(BacklogCollector("push_devices", "Sightings of devices", devices))
         self.registry.register(OutboxCollector(outbox))
 
+    def watch_gateways(self, live: Callable[[], int]) -> None:
+        """Read anew at every scrape how many gateways run on this one's store."""
+        gauge = Gauge("push_instances", "Gateways on this store that gave a sign of life.", registry=self.registry)
+        gauge.set_function(live)
+
     async def render(self) -> bytes:
         """Write all metrics in Prometheus' text format; the process's own are files to read, off the event loop."""
         return generate_latest(self.registry) + await asyncio.to_thread(generate_latest, self._process)

@@ -23,8 +23,10 @@ from gateway.store.crypto import Vault
 from gateway.store.documents import advanced
 from gateway.store.mongo_database import MIGRATIONS, Database, MongoMigration, migrate, prepare
 from gateway.store.mongo_devices import MongoDevices
+from gateway.store.mongo_heartbeats import MongoHeartbeats
 from gateway.store.mongo_late_verdicts import MongoLateVerdicts
 from gateway.store.mongo_outbox import MongoOutbox
+from gateway.store.mongo_sealed import MongoSealed
 from gateway.store.outbox_port import LateVerdictStore, OutboxStore
 from gateway.store.port import Contents, Record, RecordT
 
@@ -57,6 +59,8 @@ class MongoStore:
         self.outbox: OutboxStore = MongoOutbox(self._run, vault)
         self.late_verdicts: LateVerdictStore = MongoLateVerdicts(self._run)
         self.devices = MongoDevices(self._run, vault)
+        self.heartbeats = MongoHeartbeats(self._run)
+        self.sealed = MongoSealed(self._run)
 
     @classmethod
     async def open(

@@ -1,7 +1,7 @@
 """The MongoDB database: how it is made, and told from other programs' databases."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import msgspec
 from pymongo import IndexModel, ReturnDocument
@@ -19,6 +19,10 @@ DELIVERIES = "deliveries"
 OUTBOX = "outbox"
 LATE_VERDICTS = "late_verdicts"
 DEVICES = "devices"
+HEARTBEATS = "heartbeats"
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Database(Protocol):
@@ -30,6 +34,20 @@ class Database(Protocol):
 
     async def list_collection_names(self) -> list[str]:
         """Return the names of the collections that are there."""
+        ...
+
+
+class Run(Protocol):
+    """How a store does a step on its database."""
+
+    async def __call__(
+        self, step: Callable[Concatenate[Database, P], Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do it.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
         ...
 
 
@@ -130,6 +148,7 @@ async def _make_indexes(database: Database) -> None:
     await _make_delivery_indexes(database)
     await _make_outbox_indexes(database)
     await _make_device_indexes(database)
+    await _make_heartbeat_index(database)
 
 
 async def _make_delivery_indexes(database: Database) -> None:
@@ -149,9 +168,14 @@ async def _make_device_indexes(database: Database) -> None:
     await database[DEVICES].create_indexes([IndexModel([("last_seen", 1), ("_id", 1)], name="last_seen")])
 
 
+async def _make_heartbeat_index(database: Database) -> None:
+    await database[HEARTBEATS].create_indexes([IndexModel("at", name="at")])
+
+
 MIGRATIONS: tuple[MongoMigration, ...] = (
     Migration("add the delivery log", _make_delivery_indexes),
     Migration("add the outbox", _make_outbox_indexes),
     Migration("add the device registry", _make_device_indexes),
+    Migration("add heartbeats", _make_heartbeat_index),
 )
 """In order; a new database is what they lead to."""

@@ -6,9 +6,9 @@ is in a device already changes nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from pymongo import UpdateOne
@@ -20,7 +20,7 @@ from gateway.model.errors import StoreError
 from gateway.model.secret import Secret
 from gateway.store.crypto import Vault
 from gateway.store.documents import damaged
-from gateway.store.mongo_database import DEVICES, Database
+from gateway.store.mongo_database import DEVICES, Database, Run
 
 TRIES = 20
 """How often a batch is merged anew while others change the same devices."""
@@ -34,14 +34,6 @@ class _Sealed(msgspec.Struct, frozen=True):
     """The part of a document that is encrypted."""
 
     token: bytes
-
-
-class Run(Protocol):
-    """How the store runs a step on its database."""
-
-    async def __call__(self, step: Callable[[Database], Coroutine[Any, Any, T]], /) -> T:
-        """Return what the step returns."""
-        ...
 
 
 class MongoDevices:

@@ -8,8 +8,7 @@ from pymongo import UpdateOne
 
 from gateway.model.outbox import LateVerdict
 from gateway.store.documents import damaged
-from gateway.store.mongo_database import LATE_VERDICTS, Database
-from gateway.store.mongo_outbox import Run
+from gateway.store.mongo_database import LATE_VERDICTS, Database, Run
 
 LateVerdictT = TypeVar("LateVerdictT", bound=LateVerdict)
 

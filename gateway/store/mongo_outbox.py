@@ -1,8 +1,8 @@
 """The outbox in MongoDB."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import ParamSpec, TypeVar
 
 from pymongo import UpdateOne
 
@@ -10,25 +10,11 @@ from gateway.model.outbox import Claim, OutboxCount, OutboxItem, Postponement
 from gateway.store import mongo_claims
 from gateway.store.crypto import Vault
 from gateway.store.mongo_claims import queue_of, wake
-from gateway.store.mongo_database import OUTBOX, Database
+from gateway.store.mongo_database import OUTBOX, Database, Run
 from gateway.store.outbox_items import flat
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class Run(Protocol):
-    """Runs a step on the store's database."""
-
-    async def __call__(
-        self, step: Callable[Concatenate[Database, P], Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Return what the step returns.
-
-        Raises:
-            StoreError: the store cannot be used.
-        """
-        ...
 
 
 class MongoOutbox:

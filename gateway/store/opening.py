@@ -10,7 +10,8 @@ import msgspec
 from gateway.model.errors import SettingsError, StoreKeyError
 from gateway.model.secret import Secret
 from gateway.model.store_url import StoreUrl
-from gateway.store.crypto import MAKE_KEY, Vault, has_local_keys, local_vault
+from gateway.store.crypto import MAKE_KEY, Vault
+from gateway.store.local_keys import KeyFiles, has_local_keys, local_vault
 from gateway.store.mongo import MongoStore
 from gateway.store.port import Store
 from gateway.store.sqlite import SqliteStore
@@ -35,10 +36,11 @@ class GivenKeys(msgspec.Struct, frozen=True):
 
 
 class OpenStore(msgspec.Struct, frozen=True):
-    """A store and the keys it was opened with."""
+    """A store and the keys it was opened with; `key_files` are where they lie, unless the settings gave them."""
 
     store: Store
     vault: Vault
+    key_files: KeyFiles | None = None
 
 
 async def open_store(url: StoreUrl, keys: GivenKeys) -> OpenStore:
@@ -52,7 +54,10 @@ async def open_store(url: StoreUrl, keys: GivenKeys) -> OpenStore:
         SettingsError, StoreKeyError: the keys are missing, damaged or other ones.
         StoreError: it cannot be opened, or is of another schema.
     """
-    return await _open(url, _vault(url, keys), may_make=True)
+    opened = await _open(url, _vault(url, keys), may_make=True)
+    if url.path is None or keys.vault():
+        return opened
+    return msgspec.structs.replace(opened, key_files=KeyFiles(Path(url.path).parent, opened.vault))
 
 
 async def open_original(url: StoreUrl, keys: GivenKeys) -> OpenStore:

@@ -11,7 +11,9 @@ from gateway.model.device import Device
 from gateway.model.outbox import LateVerdict, OutboxItem
 from gateway.model.workspace import Workspace
 from gateway.store.device_port import DeviceStore
+from gateway.store.heartbeat_port import HeartbeatStore
 from gateway.store.outbox_port import LateVerdictStore, OutboxStore
+from gateway.store.sealed_port import SealedStore
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -57,6 +59,16 @@ class Store(Protocol):
     @property
     def devices(self) -> DeviceStore:
         """What is known of devices."""
+        ...
+
+    @property
+    def heartbeats(self) -> HeartbeatStore:
+        """Who runs on this store."""
+        ...
+
+    @property
+    def sealed(self) -> SealedStore:
+        """What is encrypted, as it lies there."""
         ...
 
     async def revision(self) -> int:

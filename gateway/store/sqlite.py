@@ -19,9 +19,11 @@ from gateway.store.outbox_port import LateVerdictStore, OutboxStore
 from gateway.store.port import Contents, Record, RecordT
 from gateway.store.sqlite_devices import SqliteDevices
 from gateway.store.sqlite_file import migrate_file, open_file
+from gateway.store.sqlite_heartbeats import SqliteHeartbeats
 from gateway.store.sqlite_late_verdicts import SqliteLateVerdicts
 from gateway.store.sqlite_outbox import SqliteOutbox
 from gateway.store.sqlite_schema import MIGRATIONS, SqliteMigration
+from gateway.store.sqlite_sealed import SqliteSealed
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,6 +43,8 @@ class SqliteStore:
         self.outbox: OutboxStore = SqliteOutbox(self._run, vault)
         self.late_verdicts: LateVerdictStore = SqliteLateVerdicts(self._run)
         self.devices = SqliteDevices(self._run, vault)
+        self.heartbeats = SqliteHeartbeats(self._run)
+        self.sealed = SqliteSealed(self._run)
 
     @classmethod
     async def open(

@@ -1,8 +1,8 @@
 """The device registry in the SQLite file."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -10,7 +10,7 @@ from gateway.model.device import Device, DeviceQuery, Sighting, after
 from gateway.model.secret import Secret
 from gateway.store.crypto import Vault
 from gateway.store.documents import damaged
-from gateway.store.sqlite_file import transaction
+from gateway.store.sqlite_file import Run, transaction
 
 T = TypeVar("T")
 DeviceT = TypeVar("DeviceT", bound=Device)
@@ -27,14 +27,6 @@ _GET = f"SELECT {_COLUMNS} FROM devices WHERE id = ?"  # noqa: S608 - ours
 _REMOVE = "DELETE FROM devices WHERE id IN (SELECT id FROM devices WHERE last_seen < ? ORDER BY last_seen LIMIT ?)"
 PAGE_OF_DEVICES = f"SELECT {_COLUMNS} FROM devices WHERE ?1 IS NULL OR id > ?1 ORDER BY id LIMIT ?2"  # noqa: S608 - ours
 """By key."""
-
-
-class Run(Protocol):
-    """How the store runs a step on its connection, in its thread."""
-
-    async def __call__(self, step: Callable[[sqlite3.Connection], T], /) -> T:
-        """Return what the step returns."""
-        ...
 
 
 class SqliteDevices:

@@ -6,11 +6,30 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from gateway.model.errors import StoreError
 from gateway.store.crypto import Vault
 from gateway.store.schema import check_schema, newest, pending
 from gateway.store.sqlite_schema import FIRST, SqliteMigration, execute_all
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Run(Protocol):
+    """How a store does a step on its connection, in the thread that the connection belongs to."""
+
+    async def __call__(
+        self, step: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do it.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        ...
+
 
 BUSY_SECONDS = 5.0
 """How long a change waits for another process's."""
@@ -63,11 +82,12 @@ def _opened(
     if is_new and not may_make:
         raise StoreError(f"there is no store at {path}; check the path, which begins where the command is run")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new_keys = vault(True) if is_new else None
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         _check_whose(connection)
-        keys = vault(is_new)
+        keys = new_keys or vault(False)
         _prepare(connection, keys, migrations)
         yield connection, keys
     except BaseException:

@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from gateway.model.outbox import LateVerdict
-from gateway.store.sqlite_file import transaction
-from gateway.store.sqlite_outbox import Run
+from gateway.store.sqlite_file import Run, transaction
 
 LateVerdictT = TypeVar("LateVerdictT", bound=LateVerdict)
 

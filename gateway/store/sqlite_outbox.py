@@ -1,8 +1,8 @@
 """The outbox in the SQLite file."""
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
@@ -10,7 +10,7 @@ from gateway.model.outbox import Claim, OutboxCount, OutboxItem, Postponement
 from gateway.store import outbox_items
 from gateway.store.crypto import Vault
 from gateway.store.outbox_items import UNREADABLE_SECONDS, OutboxItemT, Queue, flat, readable, shares
-from gateway.store.sqlite_file import transaction
+from gateway.store.sqlite_file import Run, transaction
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,20 +55,6 @@ _FINISH = f"DELETE FROM outbox WHERE id IN {_GIVEN}"  # noqa: S608
 _COUNT = "SELECT workspace, count(*), min(received_at) FROM outbox GROUP BY workspace"
 _LINES = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM outbox WHERE line = value)"
 _FIND = "SELECT id FROM outbox WHERE key = ? LIMIT 1"
-
-
-class Run(Protocol):
-    """Runs a step in the store's own thread."""
-
-    async def __call__(
-        self, step: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Return what the step returns.
-
-        Raises:
-            StoreError: the store cannot be used.
-        """
-        ...
 
 
 class SqliteOutbox:

@@ -68,6 +68,11 @@ CREATE TABLE devices
 CREATE INDEX devices_last_seen ON devices (last_seen, id);
 """
 
+_HEARTBEATS = """
+CREATE TABLE heartbeats (id TEXT PRIMARY KEY, at REAL NOT NULL, document TEXT NOT NULL) STRICT;
+CREATE INDEX heartbeats_at ON heartbeats (at);
+"""
+
 
 def execute_all(connection: sqlite3.Connection, statements: str) -> None:
     """Run them one by one: `executescript` would end the transaction around them."""
@@ -79,5 +84,6 @@ MIGRATIONS: tuple[SqliteMigration, ...] = (
     Migration("add the delivery log", lambda connection: execute_all(connection, _DELIVERY_LOG)),
     Migration("add the outbox", lambda connection: execute_all(connection, _OUTBOX)),
     Migration("add the device registry", lambda connection: execute_all(connection, _DEVICE_REGISTRY)),
+    Migration("add heartbeats", lambda connection: execute_all(connection, _HEARTBEATS)),
 )
 """In order, from the first schema on."""

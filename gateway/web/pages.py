@@ -8,6 +8,8 @@ from aiohttp import web
 
 import gateway
 from gateway.delivery.follower import Follower
+from gateway.delivery.heartbeat import Pulse
+from gateway.model.clock import Clock
 from gateway.web.health import Readiness
 
 SECURITY_HEADERS = {
@@ -44,11 +46,13 @@ async def public_page(request: web.Request) -> web.Response:
 
 
 class OperatorPage:
-    """The overview: ready or not and why, the apps, the workspaces."""
+    """The overview: ready or not and why, the apps, the workspaces, the gateways on the same store."""
 
-    def __init__(self, follower: Follower, readiness: Readiness) -> None:
+    def __init__(self, follower: Follower, pulse: Pulse, readiness: Readiness, clock: Clock) -> None:
         self._follower = follower
+        self._pulse = pulse
         self._readiness = readiness
+        self._clock = clock
 
     async def handle(self, request: web.Request) -> web.Response:
         """Render the overview from memory."""
@@ -62,6 +66,9 @@ class OperatorPage:
                 "apps": list(snapshot.apps.values()) if snapshot else [],
                 "broken": self._follower.broken,
                 "workspaces": snapshot.overview() if snapshot else [],
+                "gateways": self._pulse.gateways,
+                "keys": self._pulse.keys,
+                "now": self._clock.now(),
             },
         )
 

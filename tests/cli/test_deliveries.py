@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.store.crypto import local_vault
+from gateway.store.local_keys import local_vault
 from gateway.store.sqlite import SqliteStore
 from tests.cli.process import Ended, push_gateway, serving
 from tests.store.log import delivered

@@ -139,7 +139,7 @@ async def test_attempts_from_before_the_rest_do_not_prolong_it(
     assert breakers.allows(LANE)
 
 
-@pytest.mark.parametrize(("asked", "rests"), [(20.0, 20.0), (3600.0, LONGEST_SECONDS)])
+@pytest.mark.parametrize(("asked", "rests"), [(12.0, 12.0), (3600.0, LONGEST_SECONDS)])
 async def test_a_lane_rests_as_long_as_the_provider_asks_within_reason(
     breakers: Breakers, troubled: Troubled, clock: ManualClock, asked: float, rests: float
 ) -> None:

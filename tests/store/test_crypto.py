@@ -1,9 +1,4 @@
-"""Encryption, lookup hashes and key files."""
-
-import stat
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from threading import Barrier
+"""Encryption and lookup hashes."""
 
 import pytest
 from cryptography.fernet import Fernet
@@ -11,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.model.errors import StoreKeyError
-from gateway.store.crypto import Vault, local_vault
+from gateway.store.crypto import Vault
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 
@@ -84,54 +79,50 @@ def test_a_seal_proves_both_keys() -> None:
         Vault([OLD], "another").verify(seal)
 
 
+def test_a_key_is_named_by_digits_that_depend_on_it_and_on_the_lookup_key() -> None:
+    names = {*Vault([OLD, NEW], "lookup").fingerprints, *Vault([OLD, NEW], "another").fingerprints}
+    assert len(names) == 4
+    assert {len(name) for name in names} == {8}
+    assert not any(name in OLD + NEW for name in names)
+
+
+def test_a_key_written_another_way_has_the_same_name() -> None:
+    key = Fernet.generate_key().decode()
+    assert (
+        Vault([key.translate(str.maketrans("-_", "+/"))], "lookup").fingerprints == Vault([key], "lookup").fingerprints
+    )
+
+
+def test_it_is_known_under_which_key_something_lies() -> None:
+    vault = Vault([NEW, OLD], "lookup")
+    new, old = vault.fingerprints
+    assert vault.owner_of(vault.encrypt(b"text")) == new
+    assert vault.owner_of(Vault([OLD], "lookup").encrypt(b"text")) == old
+    assert vault.owner_of(Vault([Fernet.generate_key().decode()], "lookup").encrypt(b"text")) is None
+    assert vault.owner_of(b"text") is None
+
+
+def test_adopted_keys_are_used_at_once() -> None:
+    vault = Vault([OLD], "lookup")
+    old = vault.encrypt(b"old")
+    vault.adopt([NEW, OLD])
+    assert vault.fingerprints == Vault([NEW, OLD], "lookup").fingerprints
+    assert vault.decrypt(old) == b"old"
+    assert Vault([NEW], "lookup").decrypt(vault.encrypt(b"new")) == b"new"
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"), [([NEW], "everything is written, is not among"), ([], "32 bytes"), ([OLD, "hush"], "32 bytes")]
+)
+def test_keys_that_would_lose_something_are_not_adopted(keys: list[str], words: str) -> None:
+    vault = Vault([OLD], "lookup")
+    with pytest.raises(StoreKeyError, match=words) as caught:
+        vault.adopt(keys)
+    assert "hush" not in str(caught.value)
+    assert vault.fingerprints == Vault([OLD], "lookup").fingerprints
+    assert Vault([OLD], "lookup").decrypt(vault.encrypt(b"text")) == b"text"
+
+
 def test_a_vault_shows_nothing() -> None:
     vault = Vault([OLD], "lookup")
     assert repr(vault) == str(vault) == f"{vault}" == "Vault(***)"
-
-
-def test_key_files_are_made_once_for_their_owner_only(tmp_path: Path) -> None:
-    seal = local_vault(tmp_path, may_make=True).seal()
-    made = {path.name: path.read_text() for path in tmp_path.iterdir()}
-    assert set(made) == {"encryption.keys", "lookup.key"}
-    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
-    local_vault(tmp_path, may_make=True).verify(seal)
-    local_vault(tmp_path, may_make=False).verify(seal)
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == made
-
-
-def test_a_key_put_before_the_present_one_rotates_it(tmp_path: Path) -> None:
-    seal = local_vault(tmp_path, may_make=True).seal()
-    file = tmp_path / "encryption.keys"
-    file.write_text(f"{NEW}\n{file.read_text()}\n")
-    rotated = local_vault(tmp_path, may_make=False)
-    rotated.verify(seal)
-    assert Vault([NEW], "").decrypt(rotated.encrypt(b"text")) == b"text"
-
-
-def test_a_missing_key_file_is_named_and_not_made(tmp_path: Path) -> None:
-    with pytest.raises(StoreKeyError, match=r"encryption\.keys is missing"):
-        local_vault(tmp_path, may_make=False)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_damaged_key_file_is_refused(tmp_path: Path) -> None:
-    local_vault(tmp_path, may_make=True)
-    (tmp_path / "encryption.keys").write_bytes(b"\xff\xfe\x00 hush")
-    with pytest.raises(StoreKeyError, match=r"encryption\.keys is damaged") as caught:
-        local_vault(tmp_path, may_make=False)
-    assert "hush" not in str(caught.value)
-
-
-@pytest.mark.parametrize("attempt", range(10))
-def test_two_that_make_key_files_at_once_get_the_same_keys(tmp_path: Path, attempt: int) -> None:
-    barrier = Barrier(2)
-
-    def open_vault(_: int) -> Vault:
-        barrier.wait()
-        return local_vault(tmp_path, may_make=True)
-
-    with ThreadPoolExecutor(2) as threads:
-        one, other = threads.map(open_vault, range(2))
-    one.verify(other.seal())
-    other.verify(one.seal())
-    assert {path.name for path in tmp_path.iterdir()} == {"encryption.keys", "lookup.key"}

@@ -15,7 +15,8 @@ from msgspec import structs
 from gateway.model.app import ApnsCredentials, App, FcmCredentials
 from gateway.model.errors import StoreError, StoreKeyError
 from gateway.model.workspace import SecretHash, Workspace
-from gateway.store.crypto import Vault, local_vault
+from gateway.store.crypto import Vault
+from gateway.store.local_keys import local_vault
 from gateway.store.schema import newest
 from gateway.store.sqlite import SqliteStore
 from gateway.store.sqlite_schema import MIGRATIONS

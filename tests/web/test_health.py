@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -16,9 +17,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from gateway.delivery.follower import POLL_SECONDS, Follower
 from gateway.delivery.guard import Proofs
+from gateway.delivery.heartbeat import Pulse
 from gateway.model.address import HostPort
 from gateway.model.app import ApnsCredentials, App
 from gateway.model.clock import SystemClock
+from gateway.model.heartbeat import Heartbeat
 from gateway.observability.metrics import Metrics
 from gateway.providers.apns import ApnsHosts, ApnsProvider
 from gateway.providers.egress import Egress
@@ -122,9 +125,17 @@ async def test_it_is_not_ready_when_no_apps_keys_can_be_used(
 
 
 @pytest.fixture
-async def operator_url(readiness: Readiness, follower: Follower, clock: ManualClock) -> AsyncIterator[str]:
+def pulse(store: SqliteStore, follower: Follower, clock: ManualClock) -> Pulse:
+    return Pulse(store.heartbeats, VAULT, follower, clock, "1.0")
+
+
+@pytest.fixture
+async def operator_url(
+    readiness: Readiness, follower: Follower, pulse: Pulse, clock: ManualClock
+) -> AsyncIterator[str]:
     templates = await asyncio.to_thread(load_templates)
-    door = operator_door(OperatorPage(follower, readiness), Metrics(clock, "1.0"), readiness, templates)
+    overview = OperatorPage(follower, pulse, readiness, clock)
+    door = operator_door(overview, Metrics(clock, "1.0"), readiness, templates)
     listener = Listener(door, await asyncio.to_thread(bind, HostPort("127.0.0.1", 0)), SystemClock(), 1.0)
     await listener.open()
     yield f"http://{listener.address}"
@@ -157,3 +168,23 @@ async def test_the_overview_shows_apps_also_while_there_is_no_workspace(
     async with page(f"{operator_url}/") as (status, body):
         assert status == 200
         assert b"Lonely app" in body
+
+
+async def test_the_overview_lists_the_gateways_on_the_store_and_which_of_them_are_in_trouble(
+    operator_url: str, pulse: Pulse, store: SqliteStore, clock: ManualClock
+) -> None:
+    async with page(f"{operator_url}/") as (_, body):
+        assert b"None is known yet." in body
+    usual = {"pid": 77, "version": "1.0", "started_at": 1.0, "revision": 1}
+    silent = Heartbeat(id="a", host="silent", at=clock.now() - 60.0, keys=VAULT.fingerprints, **usual)
+    odd = Heartbeat(id="b", host="odd", at=clock.now(), keys=("00000000",), **usual)
+    for other in (silent, odd):
+        await store.heartbeats.beat(other)
+    beating = asyncio.create_task(pulse.run())
+    await clock.next_timer()
+    beating.cancel()
+    async with page(f"{operator_url}/") as (_, body):
+        listed = body.decode().partition(">Gateways<")[2].replace("\n", "")
+    for words in ("silent</th><td>77", "silent for 60 s", "odd</th>", f"<td>{os.getpid()}</td>"):
+        assert words in listed
+    assert (listed.count("in order"), listed.count("other keys than here")) == (2, 1)

@@ -1,0 +1,62 @@
+"""`push-gateway instances`."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from gateway.app import open_store
+from gateway.cli.output import json_option, print_json, print_table
+from gateway.cli.running import run, settings_from
+from gateway.config import Settings
+from gateway.model.heartbeat import Heartbeat
+
+COLUMNS = ("host", "pid", "version", "state", "up since", "last beat", "keys")
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def instances(config: Path | None, as_json: bool) -> None:
+    """Show the gateways on the store: those that run, and those that fell silent within a day.
+
+    A gateway that was stopped as it should be is not listed. The keys are in order where a gateway encrypts under the
+    same key as these settings and knows all others.
+    """
+    now = time.time()
+    keys, gateways = run(_read(settings_from(config)))
+    if as_json:
+        print_json([_facts(gateway, keys, now) for gateway in gateways])
+    elif gateways:
+        print_table(COLUMNS, [_cells(gateway, keys, now) for gateway in gateways])
+    else:
+        click.echo("No gateway runs on this store.")
+
+
+async def _read(settings: Settings) -> tuple[tuple[str, ...], list[Heartbeat]]:
+    async with open_store(settings) as opened:
+        return opened.vault.fingerprints, await opened.store.heartbeats.since(0.0)
+
+
+def _facts(gateway: Heartbeat, keys: tuple[str, ...], now: float) -> dict[str, object]:
+    return {
+        **msgspec.structs.asdict(gateway),
+        "started_at": datetime.fromtimestamp(gateway.started_at, UTC).isoformat(timespec="milliseconds"),
+        "at": datetime.fromtimestamp(gateway.at, UTC).isoformat(timespec="milliseconds"),
+        "live": gateway.is_live(now),
+        "keys_in_order": gateway.has_keys_of(keys),
+    }
+
+
+def _cells(gateway: Heartbeat, keys: tuple[str, ...], now: float) -> tuple[object, ...]:
+    return (
+        gateway.host,
+        gateway.pid,
+        gateway.version,
+        "runs" if gateway.is_live(now) else "silent",
+        datetime.fromtimestamp(gateway.started_at).astimezone().replace(tzinfo=None).isoformat(timespec="seconds"),
+        f"{max(0.0, now - gateway.at):.0f} s ago",
+        "in order" if gateway.has_keys_of(keys) else f"others: {', '.join(gateway.keys)}",
+    )
