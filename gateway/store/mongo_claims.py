@@ -57,7 +57,8 @@ async def claim_due(database: Database, vault: Vault, claim: Claim) -> list[Outb
     """Lease until the limit is reached or nothing is left."""
     taken: list[Found] = []
     for _ in range(ROUNDS):
-        shared = shares(await _queues(database, claim), claim.limit - len(taken))
+        left = claim.limit - len(taken)
+        shared = shares(await _queues(database, claim), left) if left else {}
         if not (seen := await _seen(database, shared, claim.now)):
             break
         taken += await _take(database, claim, seen, shared)

@@ -139,7 +139,7 @@ def _claim(connection: sqlite3.Connection, vault: Vault, claim: Claim) -> list[O
 def _take(connection: sqlite3.Connection, claim: Claim) -> Iterator[Row]:
     """Lease until the limit is reached or nothing is left."""
     left = claim.limit
-    while shared := shares(_queues(connection, claim), left):
+    while left and (shared := shares(_queues(connection, claim), left)):
         due = [row for queue, share in shared.items() for row in _due(connection, queue, claim.now, share)]
         yield from _lease(connection, claim, due)
         left -= len(due)

@@ -2,8 +2,9 @@
 
     python -m tests.bench.outbox [--rounds N] [--items N] [--backlog N]
 
-MongoDB is the server of MONGODB_URL, else mongod where it is installed, else the stand-in of the tests, whose numbers
-say little about MongoDB. Medians over the rounds; what is claimed is finished, batch by batch.
+The SQLite file is made where TMPDIR says, which should be on a disk. MongoDB is the server of MONGODB_URL, else mongod
+where it is installed, else the stand-in of the tests, which searches without indexes: its numbers say little about
+MongoDB. Medians over the rounds; what is claimed is finished, batch by batch.
 """
 
 import argparse
@@ -49,7 +50,7 @@ def main() -> None:
     parser.add_argument("--backlog", type=int, default=50_000)
     given = parser.parse_args()
     rates: Rates = {}
-    with tempfile.TemporaryDirectory(dir=".") as folder, server(Path(folder)) as url:
+    with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as url:
         for backlog, name in itertools.product((0, given.backlog), ("SQLite", "MongoDB") if url else ("SQLite",)):
             asyncio.run(measure(rates, name, Path(folder) / f"{backlog}.db", url, backlog, given))
     report(rates, (0, given.backlog))
