@@ -4,11 +4,13 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 
 import msgspec
+from aiohttp import web
 
 from gateway import __version__
-from gateway.config import ProvidersSettings, Settings, StoreSettings
+from gateway.config import ProvidersSettings, ServerSettings, Settings, StoreSettings
 from gateway.delivery.admission import Admission
 from gateway.delivery.desk import Desk
 from gateway.delivery.dispatcher import Dispatcher
@@ -28,9 +30,9 @@ from gateway.store.crypto import Vault
 from gateway.store.opening import GivenKeys, OpenStore
 from gateway.store.port import Store
 from gateway.web.doors import operator_door, public_door
-from gateway.web.health import Readiness
+from gateway.web.health import Readiness, needs_of
 from gateway.web.listening import Listener, bind
-from gateway.web.pages import OperatorPage, load_templates
+from gateway.web.pages import OperatorPage, load_templates, overview_of
 from gateway.web.push import PushDoor
 
 DAY = 86_400.0
@@ -165,15 +167,10 @@ async def following(gateway: Gateway) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-@asynccontextmanager
-async def open_doors(gateway: Gateway, settings: Settings) -> AsyncIterator[Doors]:
-    """Serve the gateway until the block ends; then let everything inside finish.
-
-    Raises:
-        SettingsError: an address cannot be listened on.
-    """
-    server, readiness = settings.server, Readiness(gateway.follower)
-    templates = await asyncio.to_thread(load_templates)
+def public_app(
+    gateway: Gateway, server: ServerSettings, readiness: Readiness, templates: dict[str, str]
+) -> web.Application:
+    """Build what is served at the public door."""
     push = PushDoor(
         gateway.admission,
         gateway.desk,
@@ -183,10 +180,22 @@ async def open_doors(gateway: Gateway, settings: Settings) -> AsyncIterator[Door
         gateway.clock,
         server.trusted_proxies,
     )
-    page = OperatorPage(gateway.follower, readiness)
+    return public_door(push, readiness, templates)
+
+
+@asynccontextmanager
+async def open_doors(gateway: Gateway, settings: Settings) -> AsyncIterator[Doors]:
+    """Serve the gateway until the block ends; then let everything inside finish.
+
+    Raises:
+        SettingsError: an address cannot be listened on.
+    """
+    server, readiness = settings.server, Readiness(partial(needs_of, gateway.follower))
+    templates = await asyncio.to_thread(load_templates)
+    page = OperatorPage(partial(overview_of, gateway.follower), readiness)
     apps = (
-        (public_door(push, readiness, templates), server.listen),
-        (operator_door(page, gateway.metrics, readiness, templates), server.operator_listen),
+        (public_app(gateway, server, readiness, templates), server.listen),
+        (operator_door(page, gateway.metrics.render, readiness, templates), server.operator_listen),
     )
     with ExitStack() as unopened:
         bound = [(app, unopened.enter_context(await asyncio.to_thread(bind, address))) for app, address in apps]

@@ -11,20 +11,25 @@ from gateway.delivery.follower import Follower
 class Readiness:
     """Knows what the gateway still needs before pushes should come here."""
 
-    def __init__(self, follower: Follower) -> None:
-        self._follower = follower
+    def __init__(self, needs: Callable[[], dict[str, str]]) -> None:
+        """Begin; `needs` names what is not as it should be, but for a shutdown, which is told here."""
+        self._needs = needs
         self.draining = False
 
     def lacks(self) -> dict[str, str]:
         """Name what is not as it should be, each with a sentence; empty when ready."""
-        follower = self._follower
-        checks: tuple[tuple[str, Callable[[], bool], str], ...] = (
-            ("draining", lambda: self.draining, "the gateway is shutting down"),
-            ("snapshot", lambda: follower.snapshot is None, "workspaces and apps are not loaded yet"),
-            ("store", lambda: not follower.store_answers, "the store does not answer"),
-            ("credentials", lambda: follower.all_broken, "no app's keys can be used; the log says why"),
-        )
-        return {name: sentence for name, is_so, sentence in checks if is_so()}
+        draining = {"draining": "the gateway is shutting down"} if self.draining else {}
+        return {**draining, **self._needs()}
+
+
+def needs_of(follower: Follower) -> dict[str, str]:
+    """Name what a gateway that follows the store still needs, each with a sentence."""
+    checks: tuple[tuple[str, bool, str], ...] = (
+        ("snapshot", follower.snapshot is None, "workspaces and apps are not loaded yet"),
+        ("store", not follower.store_answers, "the store does not answer"),
+        ("credentials", follower.all_broken, "no app's keys can be used; the log says why"),
+    )
+    return {name: sentence for name, is_so, sentence in checks if is_so}
 
 
 async def healthz(_request: web.Request) -> web.Response:
