@@ -155,6 +155,10 @@ class Doors(msgspec.Struct, frozen=True):
     operator: Listener
     readiness: Readiness
 
+    async def drain(self) -> None:
+        """Say that the gateway shuts down, and go on."""
+        self.readiness.draining = True
+
 
 @asynccontextmanager
 async def following(gateway: Gateway) -> AsyncIterator[None]:

@@ -9,7 +9,7 @@ from gateway.cli.apps import app_group
 from gateway.cli.deliveries import deliveries
 from gateway.cli.demo import demo
 from gateway.cli.send import send
-from gateway.cli.serve import serve
+from gateway.cli.serve import serve, worker
 from gateway.cli.simulate import simulate
 from gateway.cli.store import store_group
 from gateway.cli.workspaces import workspace_group
@@ -25,7 +25,7 @@ def cli(context: click.Context, config: Path | None) -> None:
     context.obj = config
 
 
-for command in (serve, demo, simulate, app_group, workspace_group, store_group, send, deliveries):
+for command in (serve, worker, demo, simulate, app_group, workspace_group, store_group, send, deliveries):
     cli.add_command(command)
 
 
