@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -102,15 +103,38 @@ async def test_a_worker_killed_under_load_costs_its_own_connections_and_no_count
         assert all(before <= after for before, after in pairwise(await counting))
 
 
+async def is_closed(session: aiohttp.ClientSession, door: str) -> bool:
+    try:
+        await status(session, f"{door}/readyz")
+    except aiohttp.ClientConnectionError:
+        return True
+    return False
+
+
+def is_turned_away(door: str) -> bool:
+    host, port = door.removeprefix("http://").split(":")
+    with socket.socket() as late:
+        late.setblocking(False)
+        late.connect_ex((host, int(port)))
+        try:
+            late.getpeername()
+        except OSError:
+            return True
+        return False
+
+
 @pytest.mark.usefixtures("simulator")
-async def test_whoever_waits_when_all_stop_is_answered(tmp_path: Path) -> None:
-    async with served(tmp_path, 2, PUSH_GATEWAY_SERVER__DRAIN_DELAY="0") as server:
+async def test_when_all_stop_who_waits_is_answered_and_who_comes_is_turned_away(tmp_path: Path) -> None:
+    async with served(tmp_path, 2, PUSH_GATEWAY_SERVER__DRAIN_DELAY="0") as server, aiohttp.ClientSession() as session:
         workers = [await server.worker(1), await server.worker(2)]
         await halt(*workers)
         waiting = [asyncio.create_task(push_apart(server)) for _ in range(30)]
         await asyncio.wait(waiting, timeout=0.1)
         server.signal(signal.SIGTERM)
-        await server.served.line_with('"event":"stopping"')
+        async with asyncio.timeout(PATIENCE):
+            while not await is_closed(session, server.operator):
+                pass
+        assert is_turned_away(server.public)
         for worker in workers:
             os.kill(worker, signal.SIGCONT)
         assert await asyncio.gather(*waiting) == [200] * 30

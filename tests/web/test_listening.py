@@ -176,9 +176,10 @@ async def close_one_of_two() -> bytes:
         await door.open()
     address = doors[1].address
     await doors[0].close()
-    answer = await asyncio.wait_for(asked(address.host, address.port), 5)
-    await doors[1].close()
-    return answer
+    try:
+        return await asyncio.wait_for(asked(address.host, address.port), 5)
+    finally:
+        await doors[1].close()
 
 
 @pytest.mark.parametrize("new_loop", [uvloop.new_event_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
