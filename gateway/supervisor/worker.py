@@ -52,6 +52,7 @@ async def _serve(settings: Settings, channel: Channel, listener: socket.socket, 
         readiness = Readiness(partial(needs_of, gateway.follower))
         app = public_app(gateway, settings.server, readiness, await asyncio.to_thread(load_templates))
         door = Listener(app, listener, clock, settings.server.drain_timeout, is_shared=True)
+        await gateway.follower.has_looked.wait()  # who comes before is better off with another worker, or in line
         await door.open()
         async with _beating(gateway, channel):
             while isinstance(order := await channel.receive(), Drain):

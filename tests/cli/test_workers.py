@@ -159,6 +159,21 @@ async def test_a_stop_under_load_resets_nobody(tmp_path: Path, until: Callable[.
     assert {answer[:13] for answer in answers} == {b"HTTP/1.1 200 "}
 
 
+async def test_whoever_signals_all_processes_lets_all_finish(tmp_path: Path, simulator: Simulator) -> None:
+    simulator.set_rules([Rule(delay_ms=700)])
+    async with served(tmp_path, 2, PUSH_GATEWAY_SERVER__DRAIN_DELAY="0") as server:
+        workers = [await server.worker(1), await server.worker(2)]
+        arrival = asyncio.create_task(simulator.next_received())
+        under_way = asyncio.create_task(push_apart(server))
+        await arrival
+        for worker in workers:
+            os.kill(worker, signal.SIGTERM)
+        server.signal(signal.SIGTERM)
+        assert await under_way == 200
+        assert await server.served.ended() == 0
+        assert not any('"event":"worker_ended"' in line for line in server.served.lines)
+
+
 async def test_workers_end_when_the_supervisor_is_killed_and_finish_what_they_have(
     tmp_path: Path, simulator: Simulator
 ) -> None:
