@@ -24,6 +24,9 @@ class Begin(msgspec.Struct, frozen=True, tag=True):
     number: int
     settings: bytes
 
+    def __repr__(self) -> str:
+        return f"Begin({self.number}, ***)"
+
 
 class Drain(msgspec.Struct, frozen=True, tag=True):
     """To a worker: say that the gateway shuts down, and go on."""

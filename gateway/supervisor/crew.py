@@ -25,6 +25,8 @@ LOOK_SECONDS = 1.0
 MOST_SILENCE = 30
 """Looks without a heartbeat after which a worker hangs. Looks, not seconds: while the supervisor itself stood still, it
 heard nobody."""
+LONGEST_START = 120
+"""Looks that a worker has until its door is open: many that start at once are slow."""
 
 log = structlog.stdlib.get_logger("gateway.supervisor")
 
@@ -143,6 +145,6 @@ class Crew:
             await self._clock.sleep(LOOK_SECONDS)
             for worker in self.running.values():
                 worker.silence += 1
-                if worker.silence == MOST_SILENCE:
+                if worker.silence == (MOST_SILENCE if worker.is_up else LONGEST_START):
                     log.error("worker_hangs", worker=worker.number)
                     worker.kill()

@@ -52,6 +52,11 @@ class WorkerProcess:
         """Its process id."""
         return self._process.pid
 
+    @property
+    def is_up(self) -> bool:
+        """Tell whether its door is open."""
+        return self.last is not None
+
     async def tell(self, order: Order) -> None:
         """Give an order; one that has ended hears none."""
         with suppress(ConnectionError):
@@ -61,7 +66,7 @@ class WorkerProcess:
         """Hear what it says until it ends; return its exit code, or its signal as a negative number."""
         try:
             while isinstance(said := await self._channel.receive(), Heartbeat):
-                if self.last is None:
+                if not self.is_up:
                     log.info("worker_up", worker=self.number, pid=self.pid)
                 self.last, self.silence = said, 0
                 heard(self, said)

@@ -79,7 +79,7 @@ async def _scrape(crew: Crew) -> bytes:
 
 
 def _how_many(crew: Crew) -> str:
-    up = sum(worker.last is not None for worker in crew.running.values())
+    up = sum(worker.is_up for worker in crew.running.values())
     return f"{up} of {crew.size} workers are up."
 
 

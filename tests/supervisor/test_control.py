@@ -46,6 +46,10 @@ async def test_what_one_says_the_other_hears(pair: tuple[Channel, Channel], mess
         await sending
 
 
+def test_settings_are_not_shown() -> None:
+    assert repr(Begin(3, b"hush-hush")) == "Begin(3, ***)"
+
+
 def test_it_is_the_same_on_uvloop() -> None:
     async def talk() -> Message | None:
         one, other = [await Channel.over(end) for end in socket.socketpair()]

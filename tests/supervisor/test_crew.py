@@ -4,10 +4,11 @@ import asyncio
 import io
 import json
 import os
+import resource
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,41 @@ async def test_a_crash_loop_does_not_spin(
         await until(lambda: is_up(crew, 1))
 
 
+@contextmanager
+def few_descriptors(room: int) -> Iterator[None]:
+    """Let the system open only so many more files or sockets for this process."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    with suppress(OSError):
+        while True:
+            taken.append(os.dup(0))
+    for _ in range(room):
+        os.close(taken.pop())
+    try:
+        yield
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize("room", [0, 2], ids=["no channel", "no process"])
+async def test_a_system_that_starts_nothing_now_is_asked_again(
+    tmp_path: Path, clock: ManualClock, log: io.StringIO, until: Callable[..., Any], room: int
+) -> None:
+    async with working(tmp_path, clock, 1) as crew:
+        killed = crew.running[1].pid
+        os.kill(killed, signal.SIGKILL)
+        await until(lambda: lines(log, "worker_ended"))
+        with few_descriptors(room):
+            await clock.advance(FIRST_PAUSE)
+            await until(lambda: len(lines(log, "worker_ended")) == 2)
+        await clock.advance(2 * FIRST_PAUSE)
+        await until(lambda: is_up(crew, 1, instead_of=killed))
+    assert [line.get("error") for line in lines(log, "worker_ended")] == [None, "Too many open files"]
+
+
 async def test_a_stop_does_not_wait_for_a_pause(
     tmp_path: Path, clock: ManualClock, log: io.StringIO, until: Callable[..., Any]
 ) -> None:
@@ -176,6 +212,27 @@ async def test_it_is_ready_as_soon_as_one_worker_is(
         await until(lambda: 2 not in supervisor.crew.running)
         assert supervisor.readiness.lacks() == {}
     assert next(iter(supervisor.readiness.lacks())) == "draining"
+
+
+async def test_the_operators_door_tells_of_all_workers(
+    tmp_path: Path, clock: ManualClock, log: io.StringIO, until: Callable[..., Any]
+) -> None:
+    async with supervising(settings(tmp_path, 2), clock) as supervisor, aiohttp.ClientSession() as session:
+        await until(lambda: lines(log, "listening"))
+        operator = f"http://{lines(log, 'listening')[0]['operator']}"
+        killed = supervisor.crew.running[1].pid
+        os.kill(killed, signal.SIGKILL)
+        await until(lambda: lines(log, "worker_ended"))
+        async with session.get(operator) as page:
+            text = await page.text()
+        assert "1 of 2 workers are up." in text
+        assert "Ready: 0 apps," in text
+        async with session.get(f"{operator}/metrics") as answer:
+            text = await answer.text()
+        assert "\npush_records_written_total 0.0\n" in text
+        assert 'process_start_time_seconds{worker="supervisor"}' in text
+        assert 'process_start_time_seconds{worker="2"}' in text
+        assert 'worker="1"' not in text
 
 
 async def test_a_worker_of_another_version_is_ended(log: io.StringIO) -> None:
