@@ -35,6 +35,7 @@ class ServerSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=
 
     listen: HostPort = HostPort("0.0.0.0", 8080)  # noqa: S104 - the public door is meant for the servers outside
     operator_listen: HostPort = HostPort("127.0.0.1", 8081)
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
     public_url: OptionalWebUrl = ""
     trusted_proxies: tuple[Network, ...] = ()
     drain_delay: Seconds = 5.0
@@ -120,6 +121,18 @@ def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
         if variable.startswith(_PREFIX) and separator:
             settings = _with_variable(settings, variable, section, key, value)
     return _with_usual_proxy(settings, environ)
+
+
+def settings_to_json(settings: Settings) -> bytes:
+    """Write settings for another process of this gateway; they hold every secret."""
+    return msgspec.json.encode(
+        settings, enc_hook=lambda value: value.reveal() if isinstance(value, Secret) else str(value)
+    )
+
+
+def settings_from_json(text: bytes) -> Settings:
+    """Read what `settings_to_json` has written."""
+    return msgspec.json.decode(text, type=Settings, dec_hook=_decode)
 
 
 def _read_file(file: Path | None) -> tuple[dict[str, Any], str]:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.config import Settings, load_settings
+from gateway.config import Settings, load_settings, settings_from_json, settings_to_json
 from gateway.model.errors import SettingsError
 from gateway.model.secret import Secret
 from gateway.model.store_url import StoreUrl
@@ -20,6 +20,7 @@ CHANGED: dict[str, dict[str, object]] = {
     "server": {
         "listen": "[::1]:9000",
         "operator_listen": "127.0.0.1:0",
+        "workers": 64,
         "public_url": "https://push.example.com/base",
         "trusted_proxies": ("10.0.0.0/8", "2001:db8::7/128"),
         "drain_delay": 0.0,
@@ -146,6 +147,8 @@ def test_other_variables_are_not_looked_at() -> None:
             2,
             "server.listen: expected HOST:PORT such as 127.0.0.1:8080, got 'somewhere'",
         ),
+        ("[server]\nworkers = 0", 2, "server.workers: expected `int` >= 1"),
+        ("[server]\nworkers = 1.5", 2, "server.workers: expected `int`, got `float`"),
         ("[server]\ndrain_delay = '5'", 2, "server.drain_delay: expected `float`, got `str`"),
         ("[server]\ndrain_delay = -1", 2, "server.drain_delay: expected `float` >= 0.0"),
         ("[server]\ndrain_delay = nan", 2, "server.drain_delay: expected `float` >= 0.0"),
@@ -232,6 +235,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("SERVER__LISTEN", "8080", "expected HOST:PORT such as 127.0.0.1:8080, got '8080'"),
         ("SERVER__TRUSTED_PROXIES", "10.0.0.0/8,all", "expected a range such as 10.0.0.0/8 or an address, got 'all'"),
         ("SERVER__PUBLIC_URL", "ftp://x", "expected a URL such as https://push.example.com"),
+        ("SERVER__WORKERS", "65", "expected `int` <= 64"),
         ("PROVIDERS__TIMEOUT", "soon", "expected `float`, got `str`"),
         ("PROVIDERS__TIMEOUT", "16", "expected `float` <= 15.0"),
         ("STORE__DELIVERY_RETENTION", "0", "expected `float` > 0.0"),
@@ -330,6 +334,11 @@ def test_the_proxy_of_the_machine_is_taken_unless_ours_is_set(
     assert providers.proxy.reveal() == proxy
     assert providers.no_proxy[: len(no_proxy)] == no_proxy
     assert set(providers.no_proxy) <= {*no_proxy, *THIS_MACHINE}
+
+
+def test_another_process_gets_every_setting_and_secret(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, as_file(CHANGED)), {})
+    assert settings_from_json(settings_to_json(settings)) == settings
 
 
 def test_the_example_is_the_defaults() -> None:

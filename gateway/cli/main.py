@@ -12,7 +12,7 @@ from gateway.cli.devices import device_group
 from gateway.cli.instances import instances
 from gateway.cli.keys import keys_group
 from gateway.cli.send import send
-from gateway.cli.serve import serve
+from gateway.cli.serve import serve, worker
 from gateway.cli.simulate import simulate
 from gateway.cli.store import store_group
 from gateway.cli.workspaces import workspace_group
@@ -30,6 +30,7 @@ def cli(context: click.Context, config: Path | None) -> None:
 
 for command in (
     serve,
+    worker,
     demo,
     simulate,
     app_group,

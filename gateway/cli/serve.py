@@ -1,6 +1,10 @@
 """`push-gateway serve`."""
 
+import asyncio
 import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import click
@@ -14,6 +18,8 @@ from gateway.config import Settings
 from gateway.model.address import HostPort
 from gateway.model.clock import SystemClock
 from gateway.observability.logging import configure_logging
+from gateway.supervisor.supervisor import supervising
+from gateway.supervisor.worker import work
 
 log = structlog.stdlib.get_logger("gateway.serve")
 
@@ -26,7 +32,19 @@ def serve(config: Path | None, listen: HostPort | None, operator_listen: HostPor
     """Run the gateway until SIGTERM or SIGINT."""
     settings = listening_on(settings_from(config), listen, operator_listen)
     configure_logging(settings.logging.level, settings.logging.format)
-    run(serve_until_stopped(settings))
+    if settings.server.workers == 1:
+        run(serve_until_stopped(settings))
+    else:
+        sys.exit(run(supervise_until_stopped(settings)))
+
+
+@click.command(hidden=True)
+@click.option("--control", type=int, required=True)
+@click.option("--listener", type=int, required=True)
+def worker(control: int, listener: int) -> None:
+    """Be one of several workers: started by `serve`, which leaves these sockets open for it."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # who ends all processes means the gateway; the supervisor knows how
+    run(work(socket.socket(fileno=control), socket.socket(fileno=listener), SystemClock()))
 
 
 def listening_on(settings: Settings, listen: HostPort | None, operator_listen: HostPort | None) -> Settings:
@@ -40,11 +58,7 @@ def listening_on(settings: Settings, listen: HostPort | None, operator_listen: H
 
 
 async def serve_until_stopped(settings: Settings) -> None:
-    """Open the doors, follow the store, and close without losing a push.
-
-    On SIGTERM `/readyz` says 503 at once, and the door goes on accepting for `drain_delay`, so that a load balancer
-    has time to look elsewhere; on SIGINT, or at a second signal, it closes at once. What is inside is finished.
-    """
+    """Open the doors, follow the store, and close without losing a push, in this process."""
     signals = StopSignals()
     async with (
         open_gateway(settings, SystemClock()) as gateway,
@@ -53,9 +67,30 @@ async def serve_until_stopped(settings: Settings) -> None:
     ):
         async with open_doors(gateway, settings) as doors:
             log.info("listening", public=str(doors.public.address), operator=str(doors.operator.address))
-            received = await signals.next()
-            log.info("stopping", signal=received.name)
-            doors.readiness.draining = True
-            if received is signal.SIGTERM:
-                await signals.next_within(settings.server.drain_delay)
+            await _told_to_stop(signals, doors.drain, settings.server.drain_delay)
         log.info("stopped")
+
+
+async def supervise_until_stopped(settings: Settings) -> int:
+    """Do the same with several workers; return the exit code, which is a worker's where it could not start."""
+    signals = StopSignals()
+    async with supervising(settings, SystemClock()) as supervisor:
+        told = asyncio.create_task(_told_to_stop(signals, supervisor.drain, settings.server.drain_delay))
+        await asyncio.wait((told, supervisor.ended), return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+    if supervisor.crew.exit_code == 0:
+        log.info("stopped")
+    return supervisor.crew.exit_code
+
+
+async def _told_to_stop(signals: StopSignals, drain: Callable[[], Awaitable[None]], delay: float) -> None:
+    """Wait until the doors are to be closed.
+
+    On SIGTERM `/readyz` says 503 at once, and the door goes on accepting for `drain_delay`, so that a load balancer
+    has time to look elsewhere; on SIGINT, or at a second signal, it closes at once. What is inside is finished.
+    """
+    received = await signals.next()
+    log.info("stopping", signal=received.name)
+    await drain()
+    if received is signal.SIGTERM:
+        await signals.next_within(delay)

@@ -1,8 +1,6 @@
 """Leaves a provider alone that takes nothing: pushes of its lane are stored at once and nobody waits for it."""
 
-import random
-
-from gateway.model.backoff import exponential
+from gateway.model.backoff import backoff
 from gateway.model.clock import Clock
 from gateway.model.outbox import Lane
 from gateway.model.reason import Reason
@@ -96,7 +94,6 @@ class Breakers:
 
     def _rest(self, breaker: _Breaker, retry_after: float | None) -> None:
         breaker.rests += 1
-        longest = exponential(breaker.rests, FIRST_SECONDS, LONGEST_SECONDS)
-        jittered = longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        pause = backoff(breaker.rests, FIRST_SECONDS, LONGEST_SECONDS)
         breaker.probe_until = float("-inf")
-        breaker.rest_until = self._clock.monotonic() + max(jittered, min(retry_after or 0.0, LONGEST_SECONDS))
+        breaker.rest_until = self._clock.monotonic() + max(pause, min(retry_after or 0.0, LONGEST_SECONDS))

@@ -32,6 +32,8 @@ class Follower:
         self.snapshot: Snapshot | None = None
         self.store_answers = False
         self.broken: frozenset[str] = frozenset()
+        self.has_looked = asyncio.Event()
+        """Set once the store has been asked, whatever it answered."""
 
     @property
     def all_broken(self) -> bool:
@@ -42,6 +44,7 @@ class Follower:
         """Follow the store until cancelled."""
         while True:
             await self._check_quietly()
+            self.has_looked.set()
             await self._clock.sleep(POLL_SECONDS)
 
     async def check(self) -> None:

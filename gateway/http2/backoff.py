@@ -1,9 +1,8 @@
 """How long to leave a peer alone to which no connection can be made."""
 
-import random
 from collections.abc import Callable
 
-from gateway.model.backoff import exponential
+from gateway.model.backoff import backoff
 from gateway.model.clock import Clock, Timer
 
 SHORT = 1.0
@@ -40,8 +39,7 @@ class Backoff:
         self._failures += 1
         self.reason = reason
         self.stop()
-        longest = exponential(self._failures, FIRST_BACKOFF, LONGEST_BACKOFF)
-        seconds: float = longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        seconds = backoff(self._failures, FIRST_BACKOFF, LONGEST_BACKOFF)
         self._timer = self._clock.call_later(seconds, self._end)
         return seconds
 

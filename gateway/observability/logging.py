@@ -7,7 +7,7 @@ exception's type and where it was: messages and local values may quote what was 
 import logging
 import sys
 import traceback
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, TextIO
 
 import msgspec
@@ -16,17 +16,19 @@ import structlog
 Event = MutableMapping[str, Any]
 
 
-def configure_logging(level: str, style: str, stream: TextIO | None = None) -> None:
+def configure_logging(level: str, style: str, stream: TextIO | None = None, **always: object) -> None:
     """Send all log lines to `stream` (default: standard error).
 
     Args:
         level: debug, info, warning or error; other packages' lines are kept from warning on.
         style: json, console, or auto: console on a terminal, JSON elsewhere.
         stream: where to write.
+        always: facts for every line, such as which process it comes from.
     """
     stream = stream or sys.stderr
+    shared = [_adding(always), *_SHARED]
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(_formatter(style == "console" or (style == "auto" and stream.isatty())))
+    handler.setFormatter(_formatter(style == "console" or (style == "auto" and stream.isatty()), shared))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
@@ -34,7 +36,7 @@ def configure_logging(level: str, style: str, stream: TextIO | None = None) -> N
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *_SHARED,
+            *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -43,12 +45,16 @@ def configure_logging(level: str, style: str, stream: TextIO | None = None) -> N
     )
 
 
-def _formatter(console: bool) -> logging.Formatter:
+def _formatter(console: bool, shared: list[Any]) -> logging.Formatter:
     last: Any = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(_to_json)
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*_SHARED, _drop_foreign_words],
+        foreign_pre_chain=[*shared, _drop_foreign_words],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
     )
+
+
+def _adding(facts: Mapping[str, object]) -> Callable[[object, str, Event], Event]:
+    return lambda _logger, _method, event: {**facts, **event}
 
 
 def _to_json(event: Event, **_: object) -> str:

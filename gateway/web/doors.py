@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
 
-from gateway.observability.metrics import Metrics
 from gateway.rocketchat.endpoint import parse_path
 from gateway.web.health import Readiness, healthz, readyz
 from gateway.web.pages import OperatorPage, public_page, set_up_pages
@@ -24,12 +23,12 @@ def public_door(push: PushDoor, readiness: Readiness, templates: dict[str, str])
 
 
 def operator_door(
-    page: OperatorPage, metrics: Metrics, readiness: Readiness, templates: dict[str, str]
+    page: OperatorPage, metrics: Callable[[], Awaitable[bytes]], readiness: Readiness, templates: dict[str, str]
 ) -> web.Application:
-    """Build the door for the operator and for Prometheus."""
+    """Build the door for the operator and for Prometheus; `metrics` writes them in its text format."""
 
     async def scrape(_request: web.Request) -> web.Response:
-        return web.Response(body=await metrics.render(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"})
+        return web.Response(body=await metrics(), headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4"})
 
     app = _door(readiness, templates)
     app.router.add_get("/", page.handle)

@@ -9,28 +9,39 @@ from gateway.delivery.follower import Follower
 
 
 class Readiness:
-    """Knows what the gateway still needs before pushes should come here."""
+    """Knows whether pushes should come here, and what is wrong even so."""
 
-    def __init__(self, follower: Follower) -> None:
-        self._follower = follower
+    def __init__(self, needs: Callable[[], dict[str, str]], troubles: Callable[[], dict[str, str]]) -> None:
+        """Begin.
+
+        Args:
+            needs: names what keeps pushes away, but for a shutdown, which is told here.
+            troubles: names what is wrong though pushes should come.
+        """
+        self._needs = needs
+        self.troubles = troubles
         self.draining = False
 
     def lacks(self) -> dict[str, str]:
         """Name what is not as it should be, each with a sentence; empty when ready."""
-        follower = self._follower
-        checks: tuple[tuple[str, Callable[[], bool], str], ...] = (
-            ("draining", lambda: self.draining, "the gateway is shutting down"),
-            ("snapshot", lambda: follower.snapshot is None, "workspaces and apps are not loaded yet"),
-            ("credentials", lambda: follower.all_broken, "no app's keys can be used; the log says why"),
-        )
-        return {name: sentence for name, is_so, sentence in checks if is_so()}
+        draining = {"draining": "the gateway is shutting down"} if self.draining else {}
+        return {**draining, **self._needs()}
 
-    def troubles(self) -> dict[str, str]:
-        """Name what is wrong though pushes should come here: elsewhere they would fare no better, or be refused."""
-        follower = self._follower
-        if follower.snapshot is None or follower.store_answers:
-            return {}
-        return {"store": "the store does not answer: pushes go out, but none can be kept for later"}
+
+def needs_of(follower: Follower) -> dict[str, str]:
+    """Name what a gateway that follows the store still needs, each with a sentence."""
+    checks: tuple[tuple[str, bool, str], ...] = (
+        ("snapshot", follower.snapshot is None, "workspaces and apps are not loaded yet"),
+        ("credentials", follower.all_broken, "no app's keys can be used; the log says why"),
+    )
+    return {name: sentence for name, is_so, sentence in checks if is_so}
+
+
+def troubles_of(follower: Follower) -> dict[str, str]:
+    """Name what is wrong though pushes should come here: elsewhere they would fare no better, or be refused."""
+    if follower.snapshot is None or follower.store_answers:
+        return {}
+    return {"store": "the store does not answer: pushes go out, but none can be kept for later"}
 
 
 async def healthz(_request: web.Request) -> web.Response:

@@ -57,8 +57,21 @@ def bind(address: HostPort) -> socket.socket:
 class Listener:
     """One door that is open."""
 
-    def __init__(self, app: web.Application, listener: socket.socket, clock: Clock, grace: float) -> None:
+    def __init__(
+        self, app: web.Application, listener: socket.socket, clock: Clock, grace: float, *, is_shared: bool = False
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            app: what is served.
+            listener: a bound socket, closed with the door.
+            clock: for deadlines.
+            grace: seconds that what is inside gets to finish.
+            is_shared: whether other processes accept from the same socket. It is then not this door's to turn
+                newcomers away from it; whoever bound it does, before all these doors close.
+        """
         self._socket = listener
+        self._is_shared = is_shared
         self._clock = clock
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=grace)
         self._server: asyncio.Server | None = None
@@ -80,7 +93,8 @@ class Listener:
 
     async def close(self) -> None:
         """Take in who is waiting, close the door, let everybody inside finish within the grace."""
-        turn_away(self._socket)
+        if not self._is_shared:
+            turn_away(self._socket)
         await self._take_in_backlog()
         if self._server is not None:
             self._server.close()

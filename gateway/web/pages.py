@@ -1,15 +1,19 @@
 """The pages a person sees: one sentence at the public door, an overview at the operator's."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp_jinja2
 import jinja2
+import msgspec
 from aiohttp import web
 
 import gateway
 from gateway.delivery.follower import Follower
 from gateway.delivery.heartbeat import Pulse
+from gateway.model.app import App
 from gateway.model.clock import Clock
+from gateway.model.heartbeat import Heartbeat
 from gateway.web.health import Readiness
 
 SECURITY_HEADERS = {
@@ -45,32 +49,71 @@ async def public_page(request: web.Request) -> web.Response:
     return _render(request, "public.html", {})
 
 
+class AppRow(msgspec.Struct, frozen=True):
+    """What the overview shows of an app; empty where it has no credentials of that kind."""
+
+    name: str
+    apple: str
+    google: str
+    is_broken: bool
+
+
+class WorkspaceRow(msgspec.Struct, frozen=True):
+    """What the overview shows of a workspace."""
+
+    name: str
+    apps: list[str]
+    suspended: bool
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """What the gateway knows, for a person to see; `keys` are its own encryption keys' fingerprints."""
+
+    apps: list[AppRow] = []
+    workspaces: list[WorkspaceRow] = []
+    gateways: list[Heartbeat] = []
+    keys: tuple[str, ...] = ()
+
+
+def overview_of(follower: Follower, pulse: Pulse) -> Overview:
+    """Look at the snapshot of the moment, and at who else runs on the store."""
+    snapshot = follower.snapshot
+    apps = [_row(app, app.name in follower.broken) for app in snapshot.apps.values()] if snapshot else []
+    workspaces = msgspec.convert(snapshot.overview(), list[WorkspaceRow]) if snapshot else []
+    return Overview(apps, workspaces, list(pulse.gateways), pulse.keys)
+
+
+def _row(app: App, is_broken: bool) -> AppRow:
+    apple = f"{', '.join(app.apns.topics)} ({app.apns.environment.value})" if app.apns else ""
+    return AppRow(app.name, apple, app.fcm.project_id if app.fcm else "", is_broken)
+
+
 class OperatorPage:
     """The overview: ready or not and why, the apps, the workspaces, the gateways on the same store."""
 
-    def __init__(self, follower: Follower, pulse: Pulse, readiness: Readiness, clock: Clock) -> None:
-        self._follower = follower
-        self._pulse = pulse
+    def __init__(
+        self,
+        overview: Callable[[], Overview],
+        readiness: Readiness,
+        clock: Clock,
+        workers: Callable[[], str] = lambda: "",
+    ) -> None:
+        """Begin; `workers` says how many are up, where there are several."""
+        self._overview = overview
         self._readiness = readiness
         self._clock = clock
+        self._workers = workers
 
     async def handle(self, request: web.Request) -> web.Response:
         """Render the overview from memory."""
-        snapshot = self._follower.snapshot
-        return _render(
-            request,
-            "operator.html",
-            {
-                "lacks": self._readiness.lacks(),
-                "troubles": self._readiness.troubles(),
-                "apps": list(snapshot.apps.values()) if snapshot else [],
-                "broken": self._follower.broken,
-                "workspaces": snapshot.overview() if snapshot else [],
-                "gateways": self._pulse.gateways,
-                "keys": self._pulse.keys,
-                "now": self._clock.now(),
-            },
-        )
+        context = {
+            **msgspec.structs.asdict(self._overview()),
+            "lacks": self._readiness.lacks(),
+            "troubles": self._readiness.troubles(),
+            "workers": self._workers(),
+            "now": self._clock.now(),
+        }
+        return _render(request, "operator.html", context)
 
 
 def _render(request: web.Request, template: str, context: dict[str, object]) -> web.Response:

@@ -151,9 +151,10 @@ async def client(session: aiohttp.ClientSession, side: Side, end: float) -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process (Linux)."""
+    """User and system time of a process and its workers (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
+    workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return (int(fields[11]) + int(fields[12])) / 100 + sum(cpu_seconds(int(worker)) for worker in workers)
 
 
 def report(sides: list[Side]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -92,3 +93,16 @@ async def serving(*arguments: str | Path, folder: Path, env: dict[str, str] | No
         if served.process.returncode is None:
             served.process.kill()
         await served.ended()
+
+
+async def halt(*pids: int) -> None:
+    """Let processes stand still, and wait until they do (Linux)."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    async with asyncio.timeout(PATIENCE):
+        while not all(map(_stands_still, pids)):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+
+
+def _stands_still(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"

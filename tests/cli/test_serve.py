@@ -5,81 +5,65 @@ import json
 import os
 import re
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 
 from gateway.providers.simulator import Rule, Simulator
-from tests.cli.process import Served, push_gateway, serving
-from tests.end_to_end.running import ANDROID, message
+from tests.cli.process import PATIENCE, push_gateway, serving
+from tests.cli.server import ask_once, push, register, served, status
+from tests.end_to_end.running import ANDROID
 
-DOORS = ("--listen", "127.0.0.1:0", "--operator-listen", "127.0.0.1:0")
-
-
-class Server:
-    """A served gateway, with one workspace that may send."""
-
-    def __init__(self, served: Served, public: str, operator: str, secret: str) -> None:
-        self.served = served
-        self.public = public
-        self.operator = operator
-        self.push_url = f"{public}/w/{secret}/push/gcm/send"
-
-    def signal(self, number: signal.Signals) -> None:
-        self.served.process.send_signal(number)
+EITHER = pytest.mark.parametrize("workers", [1, 2], ids=["one process", "two workers"])
 
 
-async def register(config: Path, folder: Path) -> str:
-    """Add the app and the workspace by the command line."""
-    account = folder / "data" / "service-account.json"
-    app = await push_gateway("--config", config, "app", "add", "app", "--fcm-service-account", account, folder=folder)
-    assert app.code == 0, app.err
-    added = await push_gateway("--config", config, "workspace", "add", "w", "--app", "app", "--json", folder=folder)
-    return str(added.json["secret"])
+async def becomes(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Ask until it holds."""
+    async with asyncio.timeout(PATIENCE):
+        while not await holds():
+            pass
 
 
-@asynccontextmanager
-async def served(folder: Path, **env: str) -> AsyncIterator[Server]:
-    config = folder / "data" / "gateway.toml"
-    secret = await register(config, folder)
-    async with serving("--config", config, "serve", *DOORS, folder=folder, env=env) as process:
-        line = json.loads((await process.line_with('"event":"listening"')).string)
-        await process.line_with('"event":"snapshot_loaded"')
-        yield Server(process, f"http://{line['public']}", f"http://{line['operator']}", secret)
-
-
-async def status(session: aiohttp.ClientSession, url: str) -> tuple[int, Any]:
-    async with session.get(url) as answer:
-        return answer.status, await answer.json()
-
-
-async def push(session: aiohttp.ClientSession, server: Server) -> aiohttp.ClientResponse:
-    async with session.post(server.push_url, json=message(ANDROID)) as answer:
-        await answer.read()
-        return answer
-
-
+@EITHER
 @pytest.mark.usefixtures("simulator")
-async def test_sigterm_drains_and_refuses_nobody(tmp_path: Path) -> None:
-    async with served(tmp_path, PUSH_GATEWAY_SERVER__DRAIN_DELAY="1.0") as server, aiohttp.ClientSession() as session:
-        before = await push(session, server)
-        assert (before.status, before.headers.get("Connection")) == (200, None)
+async def test_sigterm_drains_and_refuses_nobody(tmp_path: Path, workers: int) -> None:
+    async with (
+        served(tmp_path, workers, PUSH_GATEWAY_SERVER__DRAIN_DELAY="1.0") as server,
+        aiohttp.ClientSession() as session,
+    ):
+
+        async def is_ready() -> bool:
+            return await status(session, f"{server.operator}/readyz") == (200, {"status": "ok"})
+
+        async def public_door_drains() -> bool:
+            code, document = await status(session, f"{server.public}/readyz")
+            return (code, document.get("lacks", {}).get("draining")) == (503, "the gateway is shutting down")
+
+        async def answers_close() -> bool:
+            answer = await push(session, server)
+            assert answer.status == 200
+            return answer.headers.get("Connection") == "close"
+
+        await becomes(is_ready)
+        assert not await answers_close()
         server.signal(signal.SIGTERM)
         await server.served.line_with('"event":"stopping"')
         code, document = await status(session, f"{server.operator}/readyz")
         assert (code, list(document["lacks"])) == (503, ["draining"])
-        during = await push(session, server)
-        assert (during.status, during.headers["Connection"]) == (200, "close")
+        await becomes(public_door_drains)
+        await becomes(answers_close)
         assert await server.served.ended() == 0
 
 
-async def test_a_push_under_way_is_finished(tmp_path: Path, simulator: Simulator) -> None:
+@EITHER
+async def test_a_push_under_way_is_finished(tmp_path: Path, simulator: Simulator, workers: int) -> None:
     simulator.set_rules([Rule(delay_ms=700)])
-    async with served(tmp_path, PUSH_GATEWAY_SERVER__DRAIN_DELAY="0") as server, aiohttp.ClientSession() as session:
+    async with (
+        served(tmp_path, workers, PUSH_GATEWAY_SERVER__DRAIN_DELAY="0") as server,
+        aiohttp.ClientSession() as session,
+    ):
         arrival = asyncio.create_task(simulator.next_received())
         under_way = asyncio.create_task(push(session, server))
         await arrival
@@ -88,21 +72,10 @@ async def test_a_push_under_way_is_finished(tmp_path: Path, simulator: Simulator
         assert await server.served.ended() == 0
 
 
-async def ask_once(host: str, port: int) -> bytes | None:
-    """Return the answer on a connection of its own; None where the door was closed already."""
-    try:
-        reader, writer = await asyncio.open_connection(host, port)
-    except ConnectionRefusedError:
-        return None
-    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    answer = await reader.read()
-    writer.close()
-    return answer
-
-
+@EITHER
 @pytest.mark.usefixtures("simulator")
-async def test_connections_in_the_backlog_are_answered(tmp_path: Path) -> None:
-    async with served(tmp_path) as server:
+async def test_connections_in_the_backlog_are_answered(tmp_path: Path, workers: int) -> None:
+    async with served(tmp_path, workers) as server:
         host, port = server.public.removeprefix("http://").split(":")
         server.signal(signal.SIGINT)
         answers = await asyncio.gather(*(ask_once(host, int(port)) for _ in range(20)))
@@ -110,10 +83,13 @@ async def test_connections_in_the_backlog_are_answered(tmp_path: Path) -> None:
         assert await server.served.ended() == 0
 
 
+@EITHER
 @pytest.mark.usefixtures("simulator")
 @pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM, signal.SIGTERM]])
-async def test_sigint_and_a_second_signal_do_not_wait(tmp_path: Path, signals: list[signal.Signals]) -> None:
-    async with served(tmp_path, PUSH_GATEWAY_SERVER__DRAIN_DELAY="3600") as server:
+async def test_sigint_and_a_second_signal_do_not_wait(
+    tmp_path: Path, signals: list[signal.Signals], workers: int
+) -> None:
+    async with served(tmp_path, workers, PUSH_GATEWAY_SERVER__DRAIN_DELAY="3600") as server:
         for number in signals:
             server.signal(number)
             await server.served.line_with('"event":"stopping"')
@@ -130,9 +106,10 @@ async def test_changes_by_the_command_line_are_live_within_seconds(tmp_path: Pat
         assert (await push(session, server)).status == 401
 
 
+@EITHER
 @pytest.mark.usefixtures("simulator")
-async def test_the_log_is_json_lines_without_secrets(tmp_path: Path) -> None:
-    async with served(tmp_path) as server, aiohttp.ClientSession() as session:
+async def test_the_log_is_json_lines_without_secrets(tmp_path: Path, workers: int) -> None:
+    async with served(tmp_path, workers) as server, aiohttp.ClientSession() as session:
         await push(session, server)
         server.signal(signal.SIGINT)
         await server.served.ended()

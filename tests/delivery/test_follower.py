@@ -120,6 +120,8 @@ async def test_a_store_that_was_never_there_is_told(running: Follower, store: Sq
     with capture_logs() as logs:
         await store.close()
         await until(lambda: logs)
+    async with asyncio.timeout(10):
+        await running.has_looked.wait()
     assert [(entry["event"], entry["error"]) for entry in logs] == [("store_unavailable", "the store is closed")]
     assert running.snapshot is None
     assert not running.store_answers

@@ -55,6 +55,15 @@ def test_a_line_is_one_json_object_with_its_facts(stream: io.StringIO) -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["gateway.test", "another.package"])
+def test_facts_given_for_every_line_are_on_all(name: str) -> None:
+    stream = io.StringIO()
+    configure_logging("info", "json", stream, worker=3)
+    structlog.stdlib.get_logger(name).warning("push")
+    logging.getLogger(name).warning("push")
+    assert [line["worker"] for line in lines(stream)] == [3, 3]
+
+
 def test_values_that_json_does_not_know_are_written_as_text(stream: io.StringIO) -> None:
     gateway_log().info("opened", path=Path("data/gateway.db"))
     assert lines(stream)[0]["path"] == "data/gateway.db"

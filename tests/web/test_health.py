@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -30,9 +31,9 @@ from gateway.providers.providers import Providers
 from gateway.store.crypto import Vault
 from gateway.store.sqlite import SqliteStore
 from gateway.web.doors import operator_door
-from gateway.web.health import Readiness
+from gateway.web.health import Readiness, needs_of, troubles_of
 from gateway.web.listening import Listener, bind
-from gateway.web.pages import OperatorPage, load_templates
+from gateway.web.pages import OperatorPage, load_templates, overview_of
 from tests.clock import ManualClock
 
 VAULT = Vault([Fernet.generate_key().decode()], "lookup")
@@ -58,7 +59,7 @@ async def follower(store: SqliteStore, identity: Path, clock: ManualClock) -> As
 
 @pytest.fixture
 def readiness(follower: Follower) -> Readiness:
-    return Readiness(follower)
+    return Readiness(partial(needs_of, follower), partial(troubles_of, follower))
 
 
 @pytest.fixture(scope="session")
@@ -134,8 +135,8 @@ async def operator_url(
     readiness: Readiness, follower: Follower, pulse: Pulse, clock: ManualClock
 ) -> AsyncIterator[str]:
     templates = await asyncio.to_thread(load_templates)
-    overview = OperatorPage(follower, pulse, readiness, clock)
-    door = operator_door(overview, Metrics(clock, "1.0"), readiness, templates)
+    overview = OperatorPage(partial(overview_of, follower, pulse), readiness, clock)
+    door = operator_door(overview, Metrics(clock, "1.0").render, readiness, templates)
     listener = Listener(door, await asyncio.to_thread(bind, HostPort("127.0.0.1", 0)), SystemClock(), 1.0)
     await listener.open()
     yield f"http://{listener.address}"

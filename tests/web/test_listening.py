@@ -168,6 +168,26 @@ def test_who_is_waiting_when_the_door_closes_is_answered(
         assert runner.run(close_on(crowd)) == [b"hello"] * len(crowd)
 
 
+async def close_one_of_two() -> bytes:
+    """What is answered by a door whose socket another door had, which has closed."""
+    first = await asyncio.to_thread(bind, HostPort("127.0.0.1", 0))
+    doors = [Listener(application(), one, SystemClock(), 5.0, is_shared=True) for one in (first, first.dup())]
+    for door in doors:
+        await door.open()
+    address = doors[1].address
+    await doors[0].close()
+    try:
+        return await asyncio.wait_for(asked(address.host, address.port), 5)
+    finally:
+        await doors[1].close()
+
+
+@pytest.mark.parametrize("new_loop", [uvloop.new_event_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
+def test_a_door_that_shares_its_socket_closes_alone(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        assert runner.run(close_one_of_two()) == b"hello"
+
+
 async def test_a_closed_door_refuses_whoever_comes_later() -> None:
     listener = await opened()
     address = listener.address

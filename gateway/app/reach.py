@@ -1,0 +1,48 @@
+"""The way to Apple and Google, as the settings say."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from gateway.config import ProvidersSettings
+from gateway.http2 import Proxy
+from gateway.model.clock import Clock
+from gateway.model.errors import SettingsError
+from gateway.providers.apns import ApnsHosts, ApnsProvider
+from gateway.providers.egress import Egress
+from gateway.providers.fcm import FcmHosts, FcmProvider
+from gateway.providers.providers import Providers
+
+
+@asynccontextmanager
+async def open_providers(settings: ProvidersSettings, clock: Clock) -> AsyncIterator[Providers]:
+    """Open both providers; their connections are closed with the block.
+
+    Raises:
+        SettingsError: the proxy or the authorities to trust cannot be used.
+    """
+    egress = await asyncio.to_thread(_egress, settings)
+    apns_hosts = ApnsHosts(settings.apns_production_url, settings.apns_sandbox_url)
+    fcm_hosts = FcmHosts(settings.fcm_url, settings.fcm_token_url)
+    providers = Providers(
+        ApnsProvider(apns_hosts, egress, clock, settings.timeout),
+        FcmProvider(fcm_hosts, egress, clock, settings.timeout),
+    )
+    try:
+        yield providers
+    finally:
+        await providers.aclose()
+
+
+def _egress(settings: ProvidersSettings) -> Egress:
+    try:
+        proxy = Proxy.parse(settings.proxy.reveal()) if settings.proxy else None
+    except ValueError as error:
+        raise SettingsError(f"providers.proxy (else HTTPS_PROXY): {error}") from None
+    egress = Egress(settings.ca_file, proxy, settings.no_proxy)
+    try:
+        egress.tls()
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"providers.ca_file: cannot use {settings.ca_file}: {error.strerror or error}") from None
+    return egress

@@ -1,0 +1,108 @@
+"""A gateway at work: it follows the store, works the outbox off, and keeps its doors open."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from functools import partial
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from gateway.app.background import in_background
+from gateway.app.composition import Gateway
+from gateway.config import ServerSettings, Settings
+from gateway.delivery.key_watch import KeyWatch
+from gateway.web.doors import operator_door, public_door
+from gateway.web.health import Readiness, needs_of, troubles_of
+from gateway.web.listening import Listener, bind
+from gateway.web.pages import OperatorPage, load_templates, overview_of
+from gateway.web.push import PushDoor
+
+
+class Doors(msgspec.Struct, frozen=True):
+    """Both doors, open."""
+
+    public: Listener
+    operator: Listener
+    readiness: Readiness
+
+    async def drain(self) -> None:
+        """Say that the gateway shuts down, and go on."""
+        self.readiness.draining = True
+
+
+@asynccontextmanager
+async def following(gateway: Gateway) -> AsyncIterator[None]:
+    """Keep the gateway's snapshot and its keys up to date while the block runs, and let others know that it lives."""
+    try:
+        async with in_background(*_followings(gateway)):
+            yield
+    finally:
+        await gateway.pulse.leave()
+
+
+def _followings(gateway: Gateway) -> Iterator[Coroutine[Any, Any, None]]:
+    yield gateway.follower.run()
+    yield gateway.pulse.run()
+    if gateway.key_files is not None:
+        yield KeyWatch(gateway.key_files, gateway.clock).run()
+
+
+@asynccontextmanager
+async def working_off(gateway: Gateway, grace: float) -> AsyncIterator[None]:
+    """Take care of stored pushes while the block runs; what is under way at its end gets `grace` seconds to finish."""
+    owed = gateway.owed
+    try:
+        async with in_background(owed.outbox.run(), owed.late_verdicts.run()):
+            try:
+                async with in_background(owed.redelivery.run()):
+                    yield
+            finally:
+                await asyncio.gather(owed.handover.aclose(grace), owed.redelivery.aclose(grace))
+    finally:
+        await owed.outbox.give_back()
+
+
+def public_app(
+    gateway: Gateway, server: ServerSettings, readiness: Readiness, templates: dict[str, str]
+) -> web.Application:
+    """Build what is served at the public door."""
+    push = PushDoor(
+        gateway.admission,
+        gateway.desk,
+        gateway.books,
+        gateway.metrics,
+        gateway.clock,
+        server.trusted_proxies,
+    )
+    return public_door(push, readiness, templates)
+
+
+@asynccontextmanager
+async def open_doors(gateway: Gateway, settings: Settings) -> AsyncIterator[Doors]:
+    """Serve the gateway until the block ends; then let everything inside finish.
+
+    Raises:
+        SettingsError: an address cannot be listened on.
+    """
+    server, readiness = (
+        settings.server,
+        Readiness(partial(needs_of, gateway.follower), partial(troubles_of, gateway.follower)),
+    )
+    templates = await asyncio.to_thread(load_templates)
+    page = OperatorPage(partial(overview_of, gateway.follower, gateway.pulse), readiness, gateway.clock)
+    apps = (
+        (public_app(gateway, server, readiness, templates), server.listen),
+        (operator_door(page, gateway.metrics.render, readiness, templates), server.operator_listen),
+    )
+    with ExitStack() as unopened:
+        bound = [(app, unopened.enter_context(await asyncio.to_thread(bind, address))) for app, address in apps]
+        public, operator = (Listener(app, sock, gateway.clock, server.drain_timeout) for app, sock in bound)
+        await asyncio.gather(public.open(), operator.open())
+        unopened.pop_all()
+    try:
+        yield Doors(public, operator, readiness)
+    finally:
+        readiness.draining = True
+        await asyncio.gather(public.close(), operator.close())

@@ -1,0 +1,1 @@
+"""Several worker processes as one gateway: started, watched, replaced, drained together."""

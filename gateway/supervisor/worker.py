@@ -1,0 +1,97 @@
+"""What runs in a worker: a gateway with the public door alone."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import structlog
+
+from gateway.app import Gateway, following, open_gateway, public_app, working_off
+from gateway.config import Settings, settings_from_json
+from gateway.model.clock import Clock
+from gateway.observability.logging import configure_logging
+from gateway.observability.merging import families_of
+from gateway.supervisor.control import Begin, Channel, Drain, Heartbeat
+from gateway.web.health import Readiness, needs_of, troubles_of
+from gateway.web.listening import Listener
+from gateway.web.newcomers import turn_away
+from gateway.web.pages import Overview, load_templates, overview_of
+
+HEARTBEAT_SECONDS = 1.0
+
+log = structlog.stdlib.get_logger("gateway.worker")
+
+
+async def work(control: socket.socket, listener: socket.socket, clock: Clock) -> None:
+    """Serve as the supervisor says, and end when it says so or is gone.
+
+    Args:
+        control: to the supervisor.
+        listener: the public door's, which all workers accept from.
+        clock: for everything.
+
+    Raises:
+        GatewayError: a setting, a key or the store is not as it should be.
+    """
+    with listener:
+        channel = await Channel.over(control)
+        try:
+            if isinstance(begin := await channel.receive(), Begin):
+                settings = settings_from_json(begin.settings)
+                configure_logging(settings.logging.level, settings.logging.format, worker=begin.number)
+                await _serve(settings, channel, listener, clock)
+        finally:
+            await channel.close()
+
+
+async def _serve(settings: Settings, channel: Channel, listener: socket.socket, clock: Clock) -> None:
+    async with (
+        open_gateway(settings, clock) as gateway,
+        following(gateway),
+        working_off(gateway, settings.server.drain_timeout),
+    ):
+        readiness = Readiness(partial(needs_of, gateway.follower), partial(troubles_of, gateway.follower))
+        app = public_app(gateway, settings.server, readiness, await asyncio.to_thread(load_templates))
+        door = Listener(app, listener, clock, settings.server.drain_timeout, is_shared=True)
+        await gateway.follower.has_looked.wait()  # who comes before is better off with another worker, or in line
+        await door.open()
+        async with _beating(gateway, channel):
+            while isinstance(order := await channel.receive(), Drain):
+                readiness.draining = True
+            readiness.draining = True
+            if order is None:
+                log.error("supervisor_gone")
+                turn_away(listener)  # it cannot any more, and every worker leaves now
+            await door.close()
+
+
+@asynccontextmanager
+async def _beating(gateway: Gateway, channel: Channel) -> AsyncIterator[None]:
+    """Tell the supervisor how this worker is while the block runs."""
+    task = asyncio.create_task(_beat(gateway, channel), name="heartbeat")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _beat(gateway: Gateway, channel: Channel) -> None:
+    told = Overview()
+    try:
+        while True:
+            overview = overview_of(gateway.follower, gateway.pulse)
+            await channel.send(_heartbeat(gateway, overview if overview != told else None))
+            told = overview
+            await gateway.clock.sleep(HEARTBEAT_SECONDS)
+    except ConnectionError:
+        return  # whoever reads the channel hears that the supervisor is gone
+    except Exception as error:  # a fault of ours: this worker counts as hanging
+        log.error("heartbeat_failed", exc_info=error)
+
+
+def _heartbeat(gateway: Gateway, news: Overview | None) -> Heartbeat:
+    follower = gateway.follower
+    return Heartbeat(needs_of(follower), families_of(gateway.metrics.registry), news, troubles_of(follower))
