@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,13 +95,20 @@ async def serving(*arguments: str | Path, folder: Path, env: dict[str, str] | No
         await served.ended()
 
 
-async def halt(*pids: int) -> None:
-    """Let processes stand still, and wait until they do (Linux)."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    async with asyncio.timeout(PATIENCE):
-        while not all(map(_stands_still, pids)):  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0)
+@asynccontextmanager
+async def halted(*pids: int) -> AsyncIterator[None]:
+    """Let processes stand still during the block, from its very beginning (Linux)."""
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        async with asyncio.timeout(PATIENCE):
+            while not all(map(_stands_still, pids)):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0)
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 def _stands_still(pid: int) -> bool:

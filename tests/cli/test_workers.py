@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from gateway.providers.simulator import Rule, Simulator
-from tests.cli.process import PATIENCE, halt, push_gateway
+from tests.cli.process import PATIENCE, halted, push_gateway
 from tests.cli.server import DOORS, Server, ask_once, counted, push, served, status
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system has no /proc")
@@ -39,10 +39,9 @@ async def counts(session: aiohttp.ClientSession, server: Server, pushes: int) ->
 async def test_every_worker_serves_and_all_are_counted_together(tmp_path: Path) -> None:
     async with served(tmp_path, 2) as server, aiohttp.ClientSession() as session:
         first, second = await server.worker(1), await server.worker(2)
-        for halted, times in ((first, 3), (second, 4)):
-            await halt(halted)
-            assert {await push_apart(server) for _ in range(times)} == {200}
-            os.kill(halted, signal.SIGCONT)
+        for idle, times in ((first, 3), (second, 4)):
+            async with halted(idle):
+                assert {await push_apart(server) for _ in range(times)} == {200}
         await counts(session, server, 7)
         for number, times in ((2, 3), (1, 4)):
             await server.served.line_with(rf'^(?=.*"worker":{number}\b).*"event":"push"', times)
@@ -63,12 +62,11 @@ async def test_a_killed_worker_takes_nobody_along_who_still_waits(tmp_path: Path
         first, second = await server.worker(1), await server.worker(2)
         assert await push_apart(server) == 200
         await counts(session, server, 1)
-        await halt(first, second)
-        waiting = [asyncio.create_task(push_apart(server)) for _ in range(30)]
-        await asyncio.wait(waiting, timeout=0.1)
-        os.kill(first, signal.SIGKILL)
-        await server.served.line_with('"worker":1,"signal":"SIGKILL"')
-        os.kill(second, signal.SIGCONT)
+        async with halted(first, second):
+            waiting = [asyncio.create_task(push_apart(server)) for _ in range(30)]
+            await asyncio.wait(waiting, timeout=0.1)
+            os.kill(first, signal.SIGKILL)
+            await server.served.line_with('"worker":1,"signal":"SIGKILL"')
         assert await asyncio.gather(*waiting) == [200] * 30
         await server.worker(1, start=2)
         await counts(session, server, 31)
@@ -127,16 +125,14 @@ def is_turned_away(door: str) -> bool:
 async def test_when_all_stop_who_waits_is_answered_and_who_comes_is_turned_away(tmp_path: Path) -> None:
     async with served(tmp_path, 2, PUSH_GATEWAY_SERVER__DRAIN_DELAY="0") as server, aiohttp.ClientSession() as session:
         workers = [await server.worker(1), await server.worker(2)]
-        await halt(*workers)
-        waiting = [asyncio.create_task(push_apart(server)) for _ in range(30)]
-        await asyncio.wait(waiting, timeout=0.1)
-        server.signal(signal.SIGTERM)
-        async with asyncio.timeout(PATIENCE):
-            while not await is_closed(session, server.operator):
-                pass
-        assert is_turned_away(server.public)
-        for worker in workers:
-            os.kill(worker, signal.SIGCONT)
+        async with halted(*workers):
+            waiting = [asyncio.create_task(push_apart(server)) for _ in range(30)]
+            await asyncio.wait(waiting, timeout=0.1)
+            server.signal(signal.SIGTERM)
+            async with asyncio.timeout(PATIENCE):
+                while not await is_closed(session, server.operator):
+                    pass
+            assert is_turned_away(server.public)
         assert await asyncio.gather(*waiting) == [200] * 30
         assert await server.served.ended() == 0
 

@@ -24,7 +24,7 @@ from gateway.supervisor.crew import FIRST_PAUSE, MOST_SILENCE, STEADY_SECONDS, C
 from gateway.supervisor.process import WorkerProcess
 from gateway.supervisor.supervisor import supervising
 from gateway.web.listening import bind
-from tests.cli.process import PATIENCE, halt
+from tests.cli.process import PATIENCE, halted
 from tests.clock import ManualClock
 
 ANY_PORT = HostPort("127.0.0.1", 0)
@@ -84,14 +84,14 @@ async def test_a_worker_that_hangs_is_replaced_and_no_other(
 ) -> None:
     async with working(tmp_path, clock, 2) as crew:
         hanging, well = crew.running[1].pid, crew.running[2].pid
-        await halt(hanging)
-        await clock.advance(1)
-        await until(lambda: crew.running[2].silence == 0)  # by now all is heard that the other had said
-        await clock.advance(MOST_SILENCE - 1 - crew.running[1].silence)
-        await until(lambda: crew.running[2].silence == 0)
-        assert crew.running[1].pid == hanging
-        await clock.advance(1)
-        await until(lambda: lines(log, "worker_ended"))
+        async with halted(hanging):
+            await clock.advance(1)
+            await until(lambda: crew.running[2].silence == 0)  # by now all is heard that the other had said
+            await clock.advance(MOST_SILENCE - 1 - crew.running[1].silence)
+            await until(lambda: crew.running[2].silence == 0)
+            assert crew.running[1].pid == hanging
+            await clock.advance(1)
+            await until(lambda: lines(log, "worker_ended"))
         await clock.advance(FIRST_PAUSE)
         await until(lambda: is_up(crew, 1, instead_of=hanging))
         assert crew.running[2].pid == well
