@@ -13,11 +13,13 @@ PATIENCE = 30.0
 """Seconds until a process that does not do what it should fails the test."""
 PAUSE = 0.02
 """Seconds between two looks at whether it is ready."""
+LAST_WORDS = 2_000
+"""Characters of what a process said that are shown when it fails."""
 ROOT = Path(__file__).parents[2]
 
 
 class NotReady(Exception):
-    """A process ended, or does not get ready; the message names the file with what it said."""
+    """A process ended, or does not get ready; the message is the last it said."""
 
 
 class Program:
@@ -61,7 +63,7 @@ class Program:
         async with aiohttp.ClientSession() as session:
             while not await _answers(session, self._ready):
                 if time.monotonic() > end or self._process is None or self._process.returncode is not None:
-                    raise NotReady(f"see {self.output}")
+                    raise NotReady(self.output.read_text()[-LAST_WORDS:])
                 await asyncio.sleep(PAUSE)
 
     async def start(self) -> None:

@@ -1,5 +1,6 @@
 """Pushes that are known again wherever they turn up."""
 
+from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
@@ -29,9 +30,11 @@ class Push(msgspec.Struct, frozen=True, order=True):
         return cls("apns" if provider == "apns" else "fcm", int(device), int(number))
 
     def body(self) -> bytes:
-        """Write the request's body."""
+        """Write the request's body, as of now: what a server says is how the gateway knows a push again."""
         payload = {"host": "https://chat.example.org/", "messageId": self.message_id, "rid": "GENERAL", "type": "c"}
-        return msgspec.json.encode(message(_TOKENS[self.provider].format(self.device), payload=payload))
+        created_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        token = _TOKENS[self.provider].format(self.device)
+        return msgspec.json.encode(message(token, payload=payload, createdAt=created_at))
 
 
 _TOKENS = {"apns": "{:064x}", "fcm": "fcmtok:APA91b{:08d}"}

@@ -8,7 +8,7 @@ import pytest
 from tests.crash.scenarios import Down, Phases, outage
 from tests.crash.site import open_site
 
-PHASES = Phases(before=1, during=8, after=1)
+PHASES = Phases(before=1, during=6, after=1)
 
 pytestmark = pytest.mark.timeout(240)
 
