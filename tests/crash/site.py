@@ -129,7 +129,7 @@ async def open_site(folder: Path, store: StoreKind, gateways: int = 1) -> AsyncI
 
 
 def _environment(folder: Path, providers: Mapping[Provider, ProviderSite], mongo: MongoServer | None) -> dict[str, str]:
-    """Return the settings all gateways share; the lock-out of one workspace by a full outbox is not the subject."""
+    """Return the settings all gateways share; that one workspace may not fill the outbox is not the subject."""
     authorities = folder / "authorities.pem"
     authorities.write_text("".join((provider.folder / "ca.pem").read_text() for provider in providers.values()))
     settings = {
@@ -139,6 +139,7 @@ def _environment(folder: Path, providers: Mapping[Provider, ProviderSite], mongo
         "ENCRYPTION__KEYS": Fernet.generate_key().decode(),
         "ENCRYPTION__LOOKUP_KEY": "lookup",
         "STORE__URL": mongo.url if mongo else f"sqlite:///{folder}/gateway.db",
+        "DELIVERY__OUTBOX_MAX_PER_WORKSPACE": "100000",
         "LOGGING__FORMAT": "json",
     }
     return {f"PUSH_GATEWAY_{name}": value for name, value in settings.items()}
