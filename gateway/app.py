@@ -2,22 +2,34 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import ExitStack, asynccontextmanager
+from typing import Any, TypeVar
 
 import msgspec
 
 from gateway import __version__
-from gateway.config import ProvidersSettings, Settings, StoreSettings
+from gateway.config import DeliverySettings, ProvidersSettings, Settings
 from gateway.delivery.admission import Admission
+from gateway.delivery.bookkeeping import Bookkeeping
+from gateway.delivery.breaker import Breakers
 from gateway.delivery.desk import Desk
+from gateway.delivery.devices import Devices
 from gateway.delivery.dispatcher import Dispatcher
+from gateway.delivery.duplicates import Duplicates
 from gateway.delivery.follower import Follower
+from gateway.delivery.gone import Gone
 from gateway.delivery.guard import Proofs
+from gateway.delivery.handover import Handover
+from gateway.delivery.late_verdicts import LateVerdicts
+from gateway.delivery.outbox import Outbox, OutboxLimits
 from gateway.delivery.records import DeliveryLog
+from gateway.delivery.redelivery import Redelivery
+from gateway.delivery.settlement import Settlement
 from gateway.http2 import Proxy
 from gateway.model.clock import Clock
 from gateway.model.errors import SettingsError
+from gateway.model.outbox import OutboxStatistics
 from gateway.observability.metrics import Metrics
 from gateway.providers.apns import ApnsHosts, ApnsProvider
 from gateway.providers.egress import Egress
@@ -34,6 +46,7 @@ from gateway.web.pages import OperatorPage, load_templates
 from gateway.web.push import PushDoor
 
 DAY = 86_400.0
+RecordsT = TypeVar("RecordsT", DeliveryLog, Devices)
 
 
 class Gateway(msgspec.Struct, frozen=True):
@@ -45,9 +58,21 @@ class Gateway(msgspec.Struct, frozen=True):
     providers: Providers
     admission: Admission
     desk: Desk
+    owed: "Owed"
     deliveries: DeliveryLog
+    books: Bookkeeping
+    devices: Devices
     metrics: Metrics
     clock: Clock
+
+
+class Owed(msgspec.Struct, frozen=True):
+    """All that takes care of stored pushes."""
+
+    outbox: Outbox
+    late_verdicts: LateVerdicts
+    handover: Handover
+    redelivery: Redelivery
 
 
 @asynccontextmanager
@@ -76,20 +101,42 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
     async with (
         open_store(settings) as opened,
         _open_providers(settings.providers, clock) as providers,
-        _recording(opened.store, settings.store, clock) as deliveries,
+        _writing(DeliveryLog(opened.store, clock, settings.store.delivery_retention * DAY)) as deliveries,
+        _writing(Devices(opened.store, clock, settings.store.device_retention * DAY)) as devices,
     ):
         metrics, proofs = Metrics(clock, __version__), Proofs(opened.store, clock)
-        follower = Follower(opened.store, providers, proofs, clock)
-        metrics.watch(providers.statistics, lambda: _expiries(follower), deliveries.statistics)
-        dispatcher = Dispatcher(follower, providers, proofs, metrics, clock, settings.providers.timeout)
+        follower, breakers = Follower(opened.store, providers, proofs, clock), Breakers(clock)
+        dispatcher = Dispatcher(
+            follower,
+            providers,
+            proofs,
+            breakers,
+            Gone(devices, clock),
+            metrics,
+            clock,
+            settings.providers.timeout,
+            settings.delivery.fcm_repeat_unanswered,
+        )
+        books = Bookkeeping(deliveries, devices, metrics, clock)
+        owed = _owe(opened.store, dispatcher, breakers, follower, books, settings.delivery, clock)
+        metrics.watch(
+            providers.statistics,
+            lambda: _expiries(follower),
+            deliveries.statistics,
+            devices.statistics,
+            lambda: _outbox_statistics(owed.outbox, breakers, follower),
+        )
         gateway = Gateway(
             store=opened.store,
             vault=opened.vault,
             follower=follower,
             providers=providers,
             admission=Admission(follower, opened.vault, clock),
-            desk=Desk(dispatcher, clock),
+            desk=Desk(Duplicates(opened.store, clock), owed.handover, dispatcher, opened.vault, clock),
+            owed=owed,
             deliveries=deliveries,
+            books=books,
+            devices=devices,
             metrics=metrics,
             clock=clock,
         )
@@ -99,17 +146,33 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             await proofs.flush()
 
 
+def _owe(
+    store: Store,
+    dispatcher: Dispatcher,
+    breakers: Breakers,
+    follower: Follower,
+    books: Bookkeeping,
+    settings: DeliverySettings,
+    clock: Clock,
+) -> Owed:
+    outbox = Outbox(store, clock, OutboxLimits(settings.outbox_max, settings.outbox_max_per_workspace))
+    settlement, late_verdicts = Settlement(outbox, books, clock), LateVerdicts(store, clock)
+    return Owed(
+        outbox=outbox,
+        late_verdicts=late_verdicts,
+        handover=Handover(dispatcher, breakers, late_verdicts, outbox, settlement, clock, settings.answer_within),
+        redelivery=Redelivery(outbox, dispatcher, settlement, breakers, follower, clock),
+    )
+
+
 @asynccontextmanager
-async def _recording(store: Store, settings: StoreSettings, clock: Clock) -> AsyncIterator[DeliveryLog]:
-    """Write the delivery log while the block runs, and what is left at its end."""
-    deliveries = DeliveryLog(store, clock, settings.delivery_retention * DAY)
-    task = asyncio.create_task(deliveries.run(), name="delivery log")
+async def _writing(records: RecordsT) -> AsyncIterator[RecordsT]:
+    """Write records while the block runs, and what is left at its end."""
     try:
-        yield deliveries
+        async with _in_background(records.run()):
+            yield records
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await deliveries.flush()
+        await records.flush()
 
 
 @asynccontextmanager
@@ -140,6 +203,17 @@ def _egress(settings: ProvidersSettings) -> Egress:
     return egress
 
 
+def _outbox_statistics(outbox: Outbox, breakers: Breakers, follower: Follower) -> OutboxStatistics:
+    count = outbox.count
+    return OutboxStatistics(
+        items=count.total,
+        oldest=count.oldest or 0.0,
+        in_flight=outbox.in_flight,
+        resting=breakers.open(),
+        store_answers=follower.store_answers,
+    )
+
+
 def _expiries(follower: Follower) -> Iterator[tuple[str, str, float]]:
     for app in follower.snapshot.apps.values() if follower.snapshot else ():
         if app.apns is not None and app.apns.expires_at is not None:
@@ -157,12 +231,32 @@ class Doors(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def following(gateway: Gateway) -> AsyncIterator[None]:
     """Keep the gateway's snapshot up to date while the block runs."""
-    task = asyncio.create_task(gateway.follower.run(), name="follower")
+    async with _in_background(gateway.follower.run()):
+        yield
+
+
+@asynccontextmanager
+async def working_off(gateway: Gateway, grace: float) -> AsyncIterator[None]:
+    """Take care of stored pushes while the block runs; what is under way at its end gets `grace` seconds to finish."""
+    owed = gateway.owed
+    async with _in_background(owed.outbox.run(), owed.late_verdicts.run()):
+        try:
+            async with _in_background(owed.redelivery.run()):
+                yield
+        finally:
+            await asyncio.gather(owed.handover.aclose(grace), owed.redelivery.aclose(grace))
+    await owed.outbox.give_back()
+
+
+@asynccontextmanager
+async def _in_background(*runs: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(run) for run in runs]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -177,8 +271,7 @@ async def open_doors(gateway: Gateway, settings: Settings) -> AsyncIterator[Door
     push = PushDoor(
         gateway.admission,
         gateway.desk,
-        gateway.deliveries,
-        gateway.vault,
+        gateway.books,
         gateway.metrics,
         gateway.clock,
         server.trusted_proxies,

@@ -42,10 +42,11 @@ class ServerSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class StoreSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where everything is kept, and the delivery log for how many days."""
+    """Where everything is kept; the delivery log, and devices that are not seen any more, for how many days."""
 
     url: StoreUrl = StoreUrl("sqlite:///data/gateway.db")
     delivery_retention: Annotated[float, Meta(gt=0, le=3650)] = 7.0
+    device_retention: Annotated[float, Meta(gt=0, le=3650)] = 270.0
 
 
 class EncryptionSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,6 +69,15 @@ class ProvidersSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fiel
     timeout: Annotated[float, Meta(gt=0, le=15)] = 10.0
 
 
+class DeliverySettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long a server waits for an answer, and what may be kept to be sent later."""
+
+    answer_within: Annotated[float, Meta(gt=0, le=15)] = 0.5
+    outbox_max: Annotated[int, Meta(ge=0)] = 100_000
+    outbox_max_per_workspace: Annotated[int, Meta(ge=0)] = 25_000
+    fcm_repeat_unanswered: bool = True
+
+
 class LoggingSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is logged and how it looks."""
 
@@ -82,6 +92,7 @@ class Settings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     store: StoreSettings = StoreSettings()
     encryption: EncryptionSettings = EncryptionSettings()
     providers: ProvidersSettings = ProvidersSettings()
+    delivery: DeliverySettings = DeliverySettings()
     logging: LoggingSettings = LoggingSettings()
 
 

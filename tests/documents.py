@@ -5,7 +5,18 @@ from pathlib import Path
 
 from gateway.delivery.guard import judge
 from gateway.model.explanation import explain
-from gateway.model.outcome import Delivered, Later, Outcome, Rejected, TokenDead, Unauthorized
+from gateway.model.outcome import (
+    Cleared,
+    Delivered,
+    Duplicate,
+    Expired,
+    Later,
+    Outcome,
+    Rejected,
+    Stored,
+    TokenDead,
+    Unauthorized,
+)
 from gateway.model.reason import Reason
 from gateway.model.verdict import Verdict, VerdictKind
 from gateway.providers.apns_verdict import APPLE_ANSWERS
@@ -23,9 +34,20 @@ _AT_THE_DOOR = {
         Reason.ADDRESS_NOT_ALLOWED,
         Reason.UNIQUE_ID_MISMATCH,
     ),
+    Stored: (
+        Reason.STORED_LATER,
+        Reason.STORED_SLOW,
+        Reason.STORED_RESTING,
+        Reason.STORED_IN_LINE,
+    ),
+    Duplicate: (Reason.DUPLICATE,),
+    Expired: (Reason.EXPIRED,),
+    Cleared: (Reason.WORKSPACE_GONE,),
     Later: (
         Reason.STARTING,
         Reason.STORE_UNAVAILABLE,
+        Reason.OUTBOX_FULL,
+        Reason.OUTBOX_SHARE_FULL,
         Reason.OUT_OF_TIME,
         Reason.CREDENTIALS_UNUSABLE,
         Reason.INTERNAL_ERROR,
@@ -67,12 +89,24 @@ def _lines() -> Iterator[str]:
     yield "Every push ends in one of these. The same word stands in the answer (`code`, `Gateway-Outcome`), in the log"
     yield "line (`reason`) and in the metric (`push_requests_total{reason=...}`)."
     yield ""
+    yield "Where a provider could not take a push now, the answer is 200 with one of the `stored` codes, and the code"
+    yield "here says why the gateway keeps it; 429 and 503 are said when it cannot be kept."
+    yield ""
     yield "| code | answered | what happened | what to do |"
     yield "| --- | --- | --- | --- |"
     for reason in Reason:
         meaning, remedy = explain(reason)
-        status = "422, 503" if reason.value.endswith("unknown_answer") else status_of(outcome_of(reason))
-        yield f"| `{reason.value}` | {status} | {_cell(meaning)} | {_cell(remedy)} |"
+        yield f"| `{reason.value}` | {_answered(reason)} | {_cell(meaning)} | {_cell(remedy)} |"
+
+
+def _answered(reason: Reason) -> str:
+    """Say how a push that ends so is answered: one that may succeed later is stored, if a provider was asked."""
+    outcome = outcome_of(reason)
+    if isinstance(outcome, Expired | Cleared):
+        return "200 before"
+    status = "422, 503" if reason.value.endswith("unknown_answer") else str(status_of(outcome))
+    is_storable = isinstance(outcome, Later) and reason not in _AT_THE_DOOR[Later]
+    return f"200, {status}" if is_storable else status
 
 
 def _cell(text: str) -> str:

@@ -28,6 +28,7 @@ CHANGED: dict[str, dict[str, object]] = {
     "store": {
         "url": "mongodb://user:hush-store@a.example.com,b.example.com/push?replicaSet=rs0",
         "delivery_retention": 0.5,
+        "device_retention": 30.0,
     },
     "encryption": {"keys": ("first-key", "second-key"), "lookup_key": "lookup"},
     "providers": {
@@ -39,6 +40,12 @@ CHANGED: dict[str, dict[str, object]] = {
         "proxy": "http://user:hush-hush@proxy.example.com:3128",
         "no_proxy": ("example.org", "10.0.0.0/8"),
         "timeout": 15.0,
+    },
+    "delivery": {
+        "answer_within": 2.0,
+        "outbox_max": 1000,
+        "outbox_max_per_workspace": 100,
+        "fcm_repeat_unanswered": False,
     },
     "logging": {"level": "debug", "format": "console"},
 }
@@ -187,11 +194,11 @@ def test_a_wrong_value_is_named_with_its_file_line_and_key(tmp_path: Path, text:
 @pytest.mark.parametrize(
     ("text", "line", "key", "there_is"),
     [
-        ("[store]\nurl = 'sqlite:///x'\nurls = 1", 3, "store.urls", "url, delivery_retention"),
+        ("[store]\nurl = 'sqlite:///x'\nurls = 1", 3, "store.urls", "url, delivery_retention, device_retention"),
         ("[logging]\n\n[logging.files]\npath = 1", 3, "logging.files", "level, format"),
-        ("[store]\n[databases]\nurl = 1", 2, "databases", "server, store, encryption, providers, logging"),
-        ("listen = 1", 1, "listen", "server, store, encryption, providers, logging"),
-        ("[store]\n'a key' = 1", 1, "store.a key", "url, delivery_retention"),
+        ("[store]\n[databases]\nurl = 1", 2, "databases", "server, store, encryption, providers, delivery, logging"),
+        ("listen = 1", 1, "listen", "server, store, encryption, providers, delivery, logging"),
+        ("[store]\n'a key' = 1", 1, "store.a key", "url, delivery_retention, device_retention"),
     ],
 )
 def test_an_unknown_key_or_section_is_named_with_those_there_are(
@@ -231,7 +238,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("STORE__DELIVERY_RETENTION", "3651", "expected `float` <= 3650.0"),
         ("LOGGING__LEVEL", "INFO", "expected one of debug, info, warning, error, got 'INFO'"),
         ("LOGGING__COLOUR", "red", "no such setting; there is level, format"),
-        ("LOGS__LEVEL", "info", "no such section; there is server, store, encryption, providers, logging"),
+        ("LOGS__LEVEL", "info", "no such section; there is server, store, encryption, providers, delivery, logging"),
         ("SERVER__LISTEN_FILE", "/x", None),
         ("PROVIDERS__CA", "/x", None),
     ],

@@ -42,6 +42,8 @@ def settings() -> list[tuple[str, str]]:
 
 
 def shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return "[]" if value == () else "" if str(value) in ("", "***") else str(value)
 
 

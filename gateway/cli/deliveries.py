@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -11,7 +10,7 @@ import msgspec
 
 from gateway.app import open_store
 from gateway.cli.options import DEVICE, DURATION, REASON_CODE
-from gateway.cli.output import json_option, print_json, print_line, print_table
+from gateway.cli.output import json_option, local_time, print_json, print_line, print_table, utc_time
 from gateway.cli.running import StopSignals, run, settings_from
 from gateway.config import Settings
 from gateway.model.delivery import DEVICE_DIGITS, Delivery, DeliveryQuery
@@ -125,14 +124,13 @@ def _print_row(delivery: Delivery) -> None:
 
 
 def _facts(delivery: Delivery) -> dict[str, object]:
-    at = datetime.fromtimestamp(delivery.at, UTC).isoformat(timespec="milliseconds")
-    return {**msgspec.structs.asdict(delivery), "at": at}
+    return {**msgspec.structs.asdict(delivery), "at": utc_time(delivery.at)}
 
 
 def _cells(delivery: Delivery) -> tuple[object, ...]:
     provider = " ".join(filter(None, (str(delivery.provider_status or ""), delivery.provider_words)))
     return (
-        datetime.fromtimestamp(delivery.at).astimezone().replace(tzinfo=None).isoformat(timespec="seconds"),
+        local_time(delivery.at),
         delivery.workspace,
         delivery.app,
         delivery.platform,

@@ -10,7 +10,7 @@ import aiohttp
 import click
 import msgspec
 
-from gateway.app import Doors, Gateway, following, open_doors, open_gateway
+from gateway.app import Doors, Gateway, following, open_doors, open_gateway, working_off
 from gateway.cli.demo_samples import ANDROID, DEAD_ANDROID, DEAD_IPHONE, TOPIC, UNIQUE_ID, Sample, samples
 from gateway.cli.options import HOST_PORT
 from gateway.cli.output import console, print_table
@@ -94,6 +94,7 @@ async def _demo(data: Path, listen: HostPort, operator_listen: HostPort, once: b
         async with (
             open_gateway(settings, SystemClock()) as gateway,
             following(gateway),
+            working_off(gateway, settings.server.drain_timeout),
             open_doors(gateway, settings) as doors,
         ):
             return await _show(simulator, gateway, doors, settings, signals, once)

@@ -8,6 +8,7 @@ import click
 from gateway.cli.apps import app_group
 from gateway.cli.deliveries import deliveries
 from gateway.cli.demo import demo
+from gateway.cli.devices import device_group
 from gateway.cli.send import send
 from gateway.cli.serve import serve
 from gateway.cli.simulate import simulate
@@ -25,7 +26,7 @@ def cli(context: click.Context, config: Path | None) -> None:
     context.obj = config
 
 
-for command in (serve, demo, simulate, app_group, workspace_group, store_group, send, deliveries):
+for command in (serve, demo, simulate, app_group, workspace_group, store_group, send, deliveries, device_group):
     cli.add_command(command)
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
@@ -42,6 +43,16 @@ def print_facts(facts: Mapping[str, object]) -> None:
     for name, value in facts.items():
         table.add_row(Text(name.replace("_", " "), style="bold"), Text(_cell(value)))
     console().print(table)
+
+
+def local_time(at: float) -> str:
+    """Write a moment (UNIX seconds) for people, by the clock of this machine."""
+    return datetime.fromtimestamp(at).astimezone().replace(tzinfo=None).isoformat(timespec="seconds")
+
+
+def utc_time(at: float) -> str:
+    """Write a moment (UNIX seconds) for programs (RFC 3339)."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
 
 
 def console() -> Console:

@@ -9,7 +9,7 @@ from gateway.app import open_gateway
 from gateway.cli.output import json_option, print_facts, print_json
 from gateway.cli.running import run, settings_from
 from gateway.config import Settings
-from gateway.delivery.dispatcher import Report
+from gateway.delivery.push import Report
 from gateway.model.clock import SystemClock
 from gateway.model.errors import UnknownName
 from gateway.model.notification import Platform, new_push_id
@@ -62,7 +62,7 @@ async def _send(
             **given,
         }
         body = msgspec.json.encode({"token": token, "options": options})
-        return await gateway.desk.take(member, body, platform, new_push_id(), gateway.clock.monotonic() + PATIENCE)
+        return await gateway.desk.attempt(member, body, platform, new_push_id(), gateway.clock.monotonic() + PATIENCE)
 
 
 def _facts(report: Report) -> dict[str, object]:

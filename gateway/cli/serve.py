@@ -7,7 +7,7 @@ import click
 import msgspec
 import structlog
 
-from gateway.app import following, open_doors, open_gateway
+from gateway.app import following, open_doors, open_gateway, working_off
 from gateway.cli.options import HOST_PORT
 from gateway.cli.running import StopSignals, run, settings_from
 from gateway.config import Settings
@@ -46,7 +46,11 @@ async def serve_until_stopped(settings: Settings) -> None:
     has time to look elsewhere; on SIGINT, or at a second signal, it closes at once. What is inside is finished.
     """
     signals = StopSignals()
-    async with open_gateway(settings, SystemClock()) as gateway, following(gateway):
+    async with (
+        open_gateway(settings, SystemClock()) as gateway,
+        following(gateway),
+        working_off(gateway, settings.server.drain_timeout),
+    ):
         async with open_doors(gateway, settings) as doors:
             log.info("listening", public=str(doors.public.address), operator=str(doors.operator.address))
             received = await signals.next()

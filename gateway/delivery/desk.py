@@ -1,28 +1,58 @@
 """Where an admitted workspace hands in a push, in Rocket.Chat's own words."""
 
+from collections.abc import Awaitable, Callable
+
 from gateway.delivery.admission import pinned_elsewhere
-from gateway.delivery.dispatcher import Dispatcher, Report
+from gateway.delivery.dispatcher import Dispatcher
+from gateway.delivery.duplicates import Duplicates
+from gateway.delivery.handover import Handover
+from gateway.delivery.push import Push, Report, identified
 from gateway.delivery.snapshot import Member
 from gateway.model.clock import Clock
 from gateway.model.notification import Platform
 from gateway.model.outcome import Outcome
 from gateway.rocketchat.request import read_request
+from gateway.store.crypto import Vault
 
 
 class Desk:
     """Reads a request's body and sees the push through to its outcome."""
 
-    def __init__(self, dispatcher: Dispatcher, clock: Clock) -> None:
+    def __init__(
+        self, duplicates: Duplicates, handover: Handover, dispatcher: Dispatcher, vault: Vault, clock: Clock
+    ) -> None:
+        self._duplicates = duplicates
+        self._handover = handover
         self._dispatcher = dispatcher
+        self._vault = vault
         self._clock = clock
 
     async def take(self, member: Member, body: bytes, platform: Platform, push_id: str, answer_by: float) -> Report:
-        """Send what `body` asks for on behalf of `member`; `push_id` is a new canonical UUID.
+        """Send or store what `body` asks for on behalf of `member`; `push_id` is a new canonical UUID.
 
         `answer_by` is when the server stops waiting, in seconds of the monotonic clock.
         """
+
+        async def deliver(push: Push) -> Report:
+            return await self._duplicates.once(push, lambda: self._handover.deliver(push, answer_by))
+
+        return await self._read(member, body, platform, push_id, deliver)
+
+    async def attempt(self, member: Member, body: bytes, platform: Platform, push_id: str, answer_by: float) -> Report:
+        """Send it and wait for what the provider says; nothing is stored. See `take`."""
+        return await self._read(member, body, platform, push_id, lambda push: self._dispatcher.attempt(push, answer_by))
+
+    async def _read(
+        self,
+        member: Member,
+        body: bytes,
+        platform: Platform,
+        push_id: str,
+        deliver: Callable[[Push], Awaitable[Report]],
+    ) -> Report:
         read = read_request(body, platform, push_id, self._clock.now())
         if isinstance(read, Outcome):
             return Report(read)
+        push = identified(member, read, self._vault)
         barred = pinned_elsewhere(member.workspace, read)
-        return Report(barred, read) if barred else await self._dispatcher.deliver(member, read, answer_by)
+        return Report(barred, push) if barred else await deliver(push)

@@ -1,13 +1,16 @@
 """Takes one push along its routes until a provider's verdict stands."""
 
-import msgspec
-
+from gateway.delivery.breaker import Breakers
 from gateway.delivery.follower import Follower
+from gateway.delivery.gone import Gone
 from gateway.delivery.guard import Proofs, judge
+from gateway.delivery.push import Push, Report
 from gateway.delivery.snapshot import Member, Route
+from gateway.model.app import ApnsCredentials
 from gateway.model.clock import Clock
 from gateway.model.errors import StoreError
 from gateway.model.notification import Kind, Notification, Platform
+from gateway.model.outbox import Lane
 from gateway.model.outcome import Later, Outcome, Rejected
 from gateway.model.reason import Reason
 from gateway.model.verdict import Verdict, VerdictKind
@@ -23,47 +26,40 @@ _OTHER_ENVIRONMENT_ONLY = (
 )
 
 
-class Report(msgspec.Struct, frozen=True):
-    """What became of a request: the push it held, the app it went through, what the provider said last.
-
-    `attempts` counts how often a provider was asked.
-    """
-
-    outcome: Outcome
-    notification: Notification | None = None
-    app: str | None = None
-    verdict: Verdict | None = None
-    attempts: int = 0
-
-
 class Dispatcher:
-    """Delivers pushes: routing, the attempt, the judgement."""
+    """Attempts pushes: routing, the requests to providers, the judgement."""
 
     def __init__(
-        self, follower: Follower, providers: Providers, proofs: Proofs, metrics: Metrics, clock: Clock, timeout: float
+        self,
+        follower: Follower,
+        providers: Providers,
+        proofs: Proofs,
+        breakers: Breakers,
+        gone: Gone,
+        metrics: Metrics,
+        clock: Clock,
+        timeout: float,
+        repeat_unanswered: bool = True,
     ) -> None:
+        """Take what is needed; `repeat_unanswered` is whether Google gets a push again whose answer never came."""
         self._follower = follower
         self._providers = providers
         self._proofs = proofs
+        self._breakers = breakers
+        self._gone = gone
         self._metrics = metrics
         self._clock = clock
         self._timeout = timeout
+        self._repeat_unanswered = repeat_unanswered
 
-    async def deliver(self, member: Member, notification: Notification, answer_by: float) -> Report:
-        """Send one push by the first of its routes that knows the device.
+    async def attempt(self, push: Push, answer_by: float) -> Report:
+        """Find the ways for a push and send it by the first that knows the device; see `routes` and `along`."""
+        routes = await self.routes(push)
+        return Report(routes, push) if isinstance(routes, Outcome) else await self.along(routes, push, answer_by)
 
-        Args:
-            member: on whose behalf.
-            notification: the push.
-            answer_by: until when, in seconds of the monotonic clock; no attempt outlasts it.
-        """
-        routes = await self._routes(member, notification)
-        if isinstance(routes, Outcome):
-            return Report(routes, notification)
-        return await self._along(routes, notification, answer_by)
-
-    async def _routes(self, member: Member, notification: Notification) -> tuple[Route, ...] | Outcome:
+    async def routes(self, push: Push) -> tuple[Route, ...] | Outcome:
         """Find the ways for a push; as a 422 is final, the store is asked before none is said to exist."""
+        member, notification = push.member, push.notification
         if notification.platform is Platform.APN and not notification.topic:
             return Rejected(Reason.TOPIC_MISSING)
         routes = member.routes(notification)
@@ -80,7 +76,15 @@ class Dispatcher:
         newest = self._follower.snapshot.by_name(name) if self._follower.snapshot else None
         return newest.routes(notification) if newest else ()
 
-    async def _along(self, routes: tuple[Route, ...], notification: Notification, answer_by: float) -> Report:
+    async def along(self, routes: tuple[Route, ...], push: Push, answer_by: float) -> Report:
+        """Send one push by the first of these ways that knows the device.
+
+        Args:
+            routes: at least one.
+            push: what to send.
+            answer_by: until when, in seconds of the monotonic clock; no attempt outlasts it.
+        """
+        notification = push.notification
         tried: list[tuple[Route, Verdict]] = []
         attempts = 0
         for route in routes:
@@ -94,7 +98,14 @@ class Dispatcher:
         route, verdict = max(tried, key=lambda attempt: _weight(attempt[1]))
         judged = all(verdict.kind is VerdictKind.SUSPECT for _, verdict in tried)
         proven = judged and self._proven([route for route, _ in tried])
-        return Report(judge(verdict, proven), notification, route.app, verdict, attempts)
+        outcome = await self._gone.confirmed(judge(self._as_configured(verdict), proven), push, answer_by)
+        return Report(outcome, push, route.app, verdict, attempts, _environment(route))
+
+    def _as_configured(self, verdict: Verdict) -> Verdict:
+        """Give a push up of which nobody knows whether Google has it, if it must not be shown twice."""
+        if verdict.reason is Reason.FCM_UNANSWERED and not self._repeat_unanswered:
+            return Verdict(VerdictKind.REFUSED, verdict.reason, words=verdict.words)
+        return verdict
 
     def _too_late(self, notification: Notification, answer_by: float) -> Verdict | None:
         """Stop when the server no longer waits, or a ring would be a phantom call."""
@@ -108,6 +119,7 @@ class Dispatcher:
         timeout = min(self._timeout, answer_by - self._clock.monotonic())
         with self._metrics.provider_request(notification.platform.provider):
             verdict = await self._providers.send(notification, route.credentials, timeout)
+        self._breakers.heard(lane_of(route, notification), verdict)
         if verdict.kind is VerdictKind.ACCEPTED:
             self._proofs.add(route.credentials.fingerprint)
         return verdict
@@ -118,6 +130,16 @@ class Dispatcher:
         for route in routes:
             prints.setdefault(route.app, []).append(route.credentials.fingerprint)
         return all(self._proofs.has_any(own) for own in prints.values())
+
+
+def lane_of(route: Route, notification: Notification) -> Lane:
+    """Name what fails together with this way."""
+    return Lane(route.app, notification.platform.provider)
+
+
+def _environment(route: Route) -> str | None:
+    credentials = route.credentials
+    return credentials.environment.value if isinstance(credentials, ApnsCredentials) else None
 
 
 def _weight(verdict: Verdict) -> int:

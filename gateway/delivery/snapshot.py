@@ -56,6 +56,7 @@ class Snapshot:
             secret.hash: (member, secret.until) for member in members for secret in member.workspace.secrets
         }
         self._by_name = {member.workspace.name: member for member in members}
+        self._by_id = {member.workspace.id: member for member in members}
 
     def by_secret(self, secret_hash: str, now: float) -> Member | None:
         """Find a workspace by the hash of one of its secrets that still works at `now` (UNIX seconds)."""
@@ -65,6 +66,10 @@ class Snapshot:
     def by_name(self, name: str) -> Member | None:
         """Find a workspace by its name."""
         return self._by_name.get(name)
+
+    def by_id(self, workspace_id: str) -> Member | None:
+        """Find a workspace by what stays when it is renamed."""
+        return self._by_id.get(workspace_id)
 
     def routes(self) -> Iterator[Route]:
         """List every way that any push may go."""

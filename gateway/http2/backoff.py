@@ -3,14 +3,13 @@
 import random
 from collections.abc import Callable
 
+from gateway.model.backoff import exponential
 from gateway.model.clock import Clock, Timer
 
 SHORT = 1.0
 """Seconds that requests wait for a peer that is there, and only sends its connections away."""
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 30.0
 """Seconds between failed connection attempts: Apple takes rapid reconnecting for an attack."""
-_DOUBLINGS = 20
-"""Enough to reach the longest, and no number grows without end."""
 
 
 class Backoff:
@@ -38,10 +37,10 @@ class Backoff:
         self._begin(reason)
 
     def _begin(self, reason: str) -> float:
-        longest = min(FIRST_BACKOFF * 2**self._failures, LONGEST_BACKOFF)
-        self._failures = min(self._failures + 1, _DOUBLINGS)
+        self._failures += 1
         self.reason = reason
         self.stop()
+        longest = exponential(self._failures, FIRST_BACKOFF, LONGEST_BACKOFF)
         seconds: float = longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
         self._timer = self._clock.call_later(seconds, self._end)
         return seconds

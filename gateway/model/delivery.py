@@ -12,8 +12,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     `id` is the push's own, `at` the UNIX time of the answer in seconds, `device` the keyed hash of the device token
     (None where the request could not be read), `attempts` how often a provider was asked, `ms` the milliseconds until
     the answer. `provider_status`, `provider_words` and `provider_id` are of the verdict that stood. The gateway's
-    words are plain text here, for a log is also read by the versions before and after the one that wrote it. `key` is the
-    keyed hash by which a repetition of the push is known.
+    words are plain text here, for a log is also read by the versions before and after the one that wrote it. `key` is
+    the keyed hash by which a repetition of the push is known.
     """
 
     id: str
@@ -58,11 +58,3 @@ class DeliveryQuery(msgspec.Struct, frozen=True, kw_only=True):
     def devices(self) -> tuple[str, str] | None:
         """Return the range of hashes, the end not in it, that begin with the digits wanted."""
         return None if self.device is None else (self.device, f"{self.device}g")
-
-
-class DeliveryLogStatistics(msgspec.Struct, frozen=True):
-    """Deliveries that wait to be written, and those that were written or lost since the start."""
-
-    waiting: int
-    written: int
-    dropped: int

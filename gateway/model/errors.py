@@ -7,7 +7,7 @@ GatewayError
 │   ├── StoreKeyError   its encryption keys are missing or wrong  (exit code 2)
 │   ├── Changed         somebody else changed it at the same moment
 │   ├── NameTaken       an app or workspace of that name exists
-│   └── UnknownName     no app or workspace has that name
+│   └── UnknownName     no app, workspace or device is called so
 └── InUse               something else still needs it
 """
 
@@ -49,7 +49,7 @@ class NameTaken(StoreError):
 
 
 class UnknownName(StoreError):
-    """No app or workspace has the name asked for."""
+    """No app or workspace has the name asked for, or no device, or several, the digits."""
 
 
 class InUse(GatewayError):

@@ -23,6 +23,34 @@ _OWN = {
         "Apple or Google took the push.",
         "",
     ),
+    Reason.STORED_LATER: (
+        "Apple or Google could not take the push just now; the gateway keeps it and tries again.",
+        "",
+    ),
+    Reason.STORED_SLOW: (
+        "Apple or Google has not answered yet; the gateway keeps the push and sees it through.",
+        "",
+    ),
+    Reason.STORED_RESTING: (
+        "Apple or Google does not take this app's pushes at the moment; the gateway keeps the push until they do.",
+        "",
+    ),
+    Reason.STORED_IN_LINE: (
+        "Earlier pushes to this device are still kept; the gateway sends this one after them.",
+        "",
+    ),
+    Reason.DUPLICATE: (
+        "The same push has come before and is delivered, or kept to be.",
+        "",
+    ),
+    Reason.EXPIRED: (
+        "The gateway kept the push, and its time was over before Apple or Google took it.",
+        "See what they answered until then: `push-gateway deliveries --outcome expired`.",
+    ),
+    Reason.WORKSPACE_GONE: (
+        "The gateway kept the push, and its workspace was removed or suspended before it could be sent.",
+        "",
+    ),
     Reason.SECRET_MISSING: (
         "The URL names no workspace.",
         "Set Push_gateway to the URL that `push-gateway workspace add` printed: https://<gateway>/w/<secret>",
@@ -92,8 +120,16 @@ _OWN = {
         "It comes by itself; if not, /readyz says what is missing.",
     ),
     Reason.STORE_UNAVAILABLE: (
-        "The gateway's store does not answer, so it cannot tell whether it knows this workspace or topic.",
+        "The gateway's store does not answer; this push needs it, to be kept or to be sure where it may go.",
         "It comes by itself; if not, the gateway's log and /readyz say what is wrong with the store.",
+    ),
+    Reason.OUTBOX_FULL: (
+        "Apple or Google does not take the push now, and the gateway keeps as many as it may.",
+        "The server comes back by itself. See why so many wait, or raise delivery.outbox_max in the settings.",
+    ),
+    Reason.OUTBOX_SHARE_FULL: (
+        "Apple or Google does not take the push now, and the gateway keeps as many of this workspace as it may.",
+        "The server comes back by itself. The gateway's operator can raise delivery.outbox_max_per_workspace.",
     ),
     Reason.BODY_UNREADABLE: (
         "The body was cut short, or is not compressed the way its headers say.",

@@ -36,6 +36,7 @@ class Payload(msgspec.Struct, frozen=True):
     ejson: str
     host: str | None = None
     message_id: str | None = None
+    call_id: str | None = None
     notification_type: str | None = None
     type: str | None = None
     created_at: object = None

@@ -90,4 +90,23 @@ class LateVerdict(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def id(self) -> str:
         """What it is found by: there is one for each workspace and device."""
-        return f"{self.device}:{self.workspace}"
+        return self.id_of(self.workspace, self.device)
+
+    @staticmethod
+    def id_of(workspace: str, device: str) -> str:
+        """Return the id of the one on this workspace and device."""
+        return f"{device}:{workspace}"
+
+
+class OutboxStatistics(msgspec.Struct, frozen=True):
+    """The outbox as the metrics show it.
+
+    `items` counts all, `oldest` is since when one waits (UNIX seconds, 0: none does), `in_flight` counts those being
+    attempted. `resting` lanes are in trouble; `store_answers` is whether the store does.
+    """
+
+    items: int
+    oldest: float
+    in_flight: int
+    resting: frozenset[Lane]
+    store_answers: bool

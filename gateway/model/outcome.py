@@ -2,10 +2,14 @@
 
 Outcome
 ├── Delivered       the provider took it
+├── Stored          it lies in the outbox and will be sent from there
+├── Duplicate       the same push is done, or owed, already
 ├── TokenDead       the device token is proven dead: the server forgets it
 ├── Rejected        it must not come again
 ├── Unauthorized    the sender is unknown or barred
-└── Later           the same push may succeed in a minute
+├── Later           the same push may succeed in a minute
+├── Expired         it was stored, and its time was over before a provider took it
+└── Cleared         it was stored, and its workspace or app is not there any more
 """
 
 from typing import ClassVar
@@ -38,6 +42,21 @@ class Delivered(Outcome, frozen=True):
     provider_id: str = ""
 
 
+class Stored(Outcome, frozen=True):
+    """The gateway owes the push: it is on disk and will be attempted at `due_at` (UNIX seconds)."""
+
+    label: ClassVar[str] = "stored"
+    due_at: float = 0.0
+
+
+class Duplicate(Outcome, frozen=True):
+    """The push with the id `of` is the same one, delivered or stored already."""
+
+    label: ClassVar[str] = "duplicate"
+    reason: Reason = Reason.DUPLICATE
+    of: str = ""
+
+
 class TokenDead(Outcome, frozen=True):
     """The token is dead since `since` (UNIX seconds, None when the provider does not say)."""
 
@@ -62,3 +81,16 @@ class Later(Outcome, frozen=True):
 
     label: ClassVar[str] = "later"
     retry_after: float | None = None
+
+
+class Expired(Outcome, frozen=True):
+    """Stored, and of no use any more before a provider took it."""
+
+    label: ClassVar[str] = "expired"
+    reason: Reason = Reason.EXPIRED
+
+
+class Cleared(Outcome, frozen=True):
+    """Stored, and not to be sent any more: whom it came from or where it went is gone."""
+
+    label: ClassVar[str] = "cleared"

@@ -7,6 +7,10 @@ OF_APPLE = {
         "Apple: the device token is no longer active for the topic (410 Unregistered).",
         "Nothing to do: the server removes the token.",
     ),
+    Reason.APNS_UNREGISTERED_STALE: (
+        "Apple: no longer active (410), but since a time before this server used the token; it may have come back.",
+        "Nothing to do: the token ends when Apple says so three times over 24 hours.",
+    ),
     Reason.APNS_EXPIRED_TOKEN: (
         "Apple: the device token has expired (410 ExpiredToken).",
         "Nothing to do: the server removes the token.",

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gateway.model.delivery import DeliveryLogStatistics
+from gateway.model.backlog import BacklogStatistics
+from gateway.model.outbox import OutboxStatistics
 from gateway.model.traffic import PoolStatistics
 
 Traffic = Mapping[str, PoolStatistics]
@@ -86,17 +87,42 @@ class ExpiryCollector(Collector):
         yield expiry
 
 
-class DeliveryLogCollector(Collector):
-    """How the writing of the delivery log keeps up."""
+class BacklogCollector(Collector):
+    """How the writing of records keeps up: of the delivery log, or of the device registry."""
 
-    def __init__(self, statistics: Callable[[], DeliveryLogStatistics]) -> None:
+    def __init__(self, prefix: str, records: str, statistics: Callable[[], BacklogStatistics]) -> None:
+        self._prefix = prefix
+        self._records = records
         self._statistics = statistics
 
     def collect(self) -> Iterator[Metric]:
         """Ask, and tell it in Prometheus' terms."""
-        now = self._statistics()
-        yield GaugeMetricFamily("push_records_waiting", "Deliveries that wait to be logged.", value=now.waiting)
-        yield CounterMetricFamily("push_records_written", "Deliveries that were logged.", value=now.written)
+        now, prefix, records = self._statistics(), self._prefix, self._records
+        yield GaugeMetricFamily(f"{prefix}_waiting", f"{records} that wait to be written.", value=now.waiting)
+        yield CounterMetricFamily(f"{prefix}_written", f"{records} that were written.", value=now.written)
         yield CounterMetricFamily(
-            "push_records_dropped", "Deliveries that were not logged, for the store took none.", value=now.dropped
+            f"{prefix}_dropped", f"{records} that were not written, for the store took none.", value=now.dropped
         )
+
+
+class OutboxCollector(Collector):
+    """What is owed, and which lanes rest."""
+
+    def __init__(self, statistics: Callable[[], OutboxStatistics]) -> None:
+        self._statistics = statistics
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask, and tell it in Prometheus' terms."""
+        outbox = self._statistics()
+        yield GaugeMetricFamily("push_outbox_items", "Stored pushes, those of all gateways.", outbox.items)
+        yield GaugeMetricFamily(
+            "push_outbox_oldest_timestamp_seconds", "When the oldest stored push came; 0: there is none.", outbox.oldest
+        )
+        yield GaugeMetricFamily("push_outbox_in_flight", "Stored pushes being attempted.", outbox.in_flight)
+        yield GaugeMetricFamily("push_store_up", "Whether the store answers.", outbox.store_answers)
+        resting = GaugeMetricFamily(
+            "push_breaker_open", "Lanes that are in trouble: their pushes are stored.", labels=("app", "provider")
+        )
+        for lane in sorted(outbox.resting, key=lambda lane: (lane.app, lane.provider)):
+            resting.add_metric((lane.app, lane.provider), 1)
+        yield resting

@@ -7,19 +7,23 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
+from gateway.model.backlog import BacklogStatistics
 from gateway.model.clock import Clock
-from gateway.model.delivery import DeliveryLogStatistics
 from gateway.model.notification import Platform
+from gateway.model.outbox import OutboxStatistics
 from gateway.model.outcome import Outcome
 from gateway.observability.collectors import (
-    DeliveryLogCollector,
+    BacklogCollector,
     Expiries,
     ExpiryCollector,
+    OutboxCollector,
     Traffic,
     TrafficCollector,
 )
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
+
+_OWED_SECONDS = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 
 
 class Metrics:
@@ -34,6 +38,19 @@ class Metrics:
             "push_requests",
             "Pushes by what became of them.",
             ("platform", "app", "outcome", "reason"),
+            registry=self.registry,
+        )
+        self._owed = Counter(
+            "push_stored_finished",
+            "Pushes that were stored, by what became of them in the end.",
+            ("platform", "app", "outcome", "reason"),
+            registry=self.registry,
+        )
+        self._owed_seconds = Histogram(
+            "push_stored_seconds",
+            "From a stored push's request to its end.",
+            ("platform",),
+            buckets=_OWED_SECONDS,
             registry=self.registry,
         )
         self._seconds = Histogram(
@@ -63,6 +80,11 @@ class Metrics:
         self._requests.labels(on.value, app, outcome.label, outcome.reason.value).inc()
         self._seconds.labels(on.value).observe(seconds)
 
+    def owed_finished(self, on: Platform, app: str, outcome: Outcome, seconds: float) -> None:
+        """Count one stored push and how long it was owed."""
+        self._owed.labels(on.value, app, outcome.label, outcome.reason.value).inc()
+        self._owed_seconds.labels(on.value).observe(seconds)
+
     @contextmanager
     def provider_request(self, provider: str) -> Iterator[None]:
         """Time one attempt at a provider."""
@@ -79,12 +101,16 @@ class Metrics:
         self,
         traffic: Callable[[], Traffic],
         expiries: Callable[[], Expiries],
-        deliveries: Callable[[], DeliveryLogStatistics],
+        deliveries: Callable[[], BacklogStatistics],
+        devices: Callable[[], BacklogStatistics],
+        outbox: Callable[[], OutboxStatistics],
     ) -> None:
-        """Read the state of connections and of the delivery log, and when credentials expire, anew at every scrape."""
+        """Read what is known elsewhere anew at every scrape."""
         self.registry.register(TrafficCollector(traffic))
         self.registry.register(ExpiryCollector(expiries))
-        self.registry.register(DeliveryLogCollector(deliveries))
+        self.registry.register(BacklogCollector("push_records", "Deliveries", deliveries))
+        self.registry.register(BacklogCollector("push_devices", "Sightings of devices", devices))
+        self.registry.register(OutboxCollector(outbox))
 
     async def render(self) -> bytes:
         """Write all metrics in Prometheus' text format; the process's own are files to read, off the event loop."""

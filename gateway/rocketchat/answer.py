@@ -12,7 +12,7 @@ import math
 
 import msgspec
 
-from gateway.model.outcome import Delivered, Later, Outcome, Rejected, TokenDead, Unauthorized
+from gateway.model.outcome import Delivered, Duplicate, Later, Outcome, Rejected, Stored, TokenDead, Unauthorized
 from gateway.model.reason import Reason
 
 PATIENCE = 18.0
@@ -46,7 +46,7 @@ def answer(outcome: Outcome, request_id: str) -> Answer:
 def status_of(outcome: Outcome) -> int:
     """Choose the HTTP status by what the server does on it."""
     match outcome:
-        case Delivered():
+        case Delivered() | Stored() | Duplicate():
             return 200
         case TokenDead():
             return 406

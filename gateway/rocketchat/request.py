@@ -66,6 +66,7 @@ class _PayloadFacts(msgspec.Struct, frozen=True, rename="camel"):
 
     host: object = None
     message_id: object = None
+    call_id: object = None
     notification_type: object = None
     type: object = None
     created_at: object = None
@@ -106,6 +107,7 @@ def _read_payload(raw: Raw | UnsetType) -> Payload | None:
         ejson=text.decode(),
         host=_text(facts.host),
         message_id=_text(facts.message_id),
+        call_id=_text(facts.call_id),
         notification_type=_text(facts.notification_type),
         type=_text(facts.type),
         created_at=facts.created_at,

@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 
 from gateway.model.app import App
-from gateway.model.delivery import Delivery
+from gateway.model.delivery import DEVICE_DIGITS, Delivery
+from gateway.model.device import Device
 from gateway.model.errors import StoreError
+from gateway.model.outbox import LateVerdict, OutboxItem
 from gateway.model.workspace import Workspace
 from gateway.store.port import Proof, Record, RecordT, Store, key_of
 
@@ -19,6 +21,9 @@ KINDS: dict[str, type[Record]] = {
     "workspaces": Workspace,
     "proofs": Proof,
     "deliveries": Delivery,
+    "outbox": OutboxItem,
+    "late_verdicts": LateVerdict,
+    "devices": Device,
 }
 """What is copied, in this order: a workspace never comes before its apps."""
 PAGE = 500
@@ -114,4 +119,10 @@ async def _all(store: Store, kind: type[RecordT]) -> AsyncIterator[RecordT]:
 def _described(record: Record) -> str:
     if isinstance(record, Proof | Delivery):
         return f"a {type(record).__name__.lower()} of {record.at:.0f}"
+    if isinstance(record, OutboxItem):
+        return f"a push of {record.received_at:.0f} in the outbox"
+    if isinstance(record, LateVerdict):
+        return f"a late verdict of {record.at:.0f}"
+    if isinstance(record, Device):
+        return f"a device, {record.id[:DEVICE_DIGITS]}"
     return f"{type(record).__name__} {record.name!r}"

@@ -22,6 +22,10 @@ from gateway.store import mongo_collections, mongo_deliveries
 from gateway.store.crypto import Vault
 from gateway.store.documents import advanced
 from gateway.store.mongo_database import MIGRATIONS, Database, MongoMigration, migrate, prepare
+from gateway.store.mongo_devices import MongoDevices
+from gateway.store.mongo_late_verdicts import MongoLateVerdicts
+from gateway.store.mongo_outbox import MongoOutbox
+from gateway.store.outbox_port import LateVerdictStore, OutboxStore
 from gateway.store.port import Contents, Record, RecordT
 
 DEFAULT_DATABASE = "push_gateway"
@@ -50,6 +54,9 @@ class MongoStore:
         self.vault = vault
         self._under_way: set[asyncio.Task[Any]] = set()
         self._closed = False
+        self.outbox: OutboxStore = MongoOutbox(self._run, vault)
+        self.late_verdicts: LateVerdictStore = MongoLateVerdicts(self._run)
+        self.devices = MongoDevices(self._run, vault)
 
     @classmethod
     async def open(
@@ -137,6 +144,10 @@ class MongoStore:
     async def remove_deliveries(self, before: float, limit: int) -> int:
         """Forget the oldest deliveries."""
         return await self._run(mongo_deliveries.remove, before, limit)
+
+    async def delivered(self, key: str, since: float) -> str | None:
+        """Return the id of a push with this key that was delivered."""
+        return await self._run(mongo_deliveries.delivered, key, since)
 
     async def close(self) -> None:
         """Let go of the server once what is under way is done; harmless when that has happened already."""

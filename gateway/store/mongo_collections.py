@@ -18,12 +18,26 @@ from pymongo.read_concern import ReadConcern
 
 from gateway.model.app import App
 from gateway.model.delivery import Delivery
+from gateway.model.device import Device
 from gateway.model.errors import StoreError
+from gateway.model.outbox import LateVerdict, OutboxItem
 from gateway.model.workspace import Workspace
+from gateway.store import mongo_devices, mongo_late_verdicts, mongo_outbox
 from gateway.store.crypto import Vault
 from gateway.store.documents import Document, changed, damaged, name_taken, read, written
-from gateway.store.mongo_database import APPS, DELIVERIES, PROOFS, WORKSPACES, Database
+from gateway.store.mongo_claims import stored_item
+from gateway.store.mongo_database import (
+    APPS,
+    DELIVERIES,
+    DEVICES,
+    LATE_VERDICTS,
+    OUTBOX,
+    PROOFS,
+    WORKSPACES,
+    Database,
+)
 from gateway.store.mongo_deliveries import addition, delivery_of
+from gateway.store.mongo_late_verdicts import verdict_of
 from gateway.store.port import Contents, Proof, Record, RecordT
 
 QUIET_TRIES = 10
@@ -31,7 +45,15 @@ QUIET_TRIES = 10
 DUPLICATE_KEY = 11000
 """MongoDB's code for a write that a unique index refuses."""
 T = TypeVar("T")
-_COLLECTIONS: dict[type, str] = {App: APPS, Workspace: WORKSPACES, Proof: PROOFS, Delivery: DELIVERIES}
+_COLLECTIONS: dict[type, str] = {
+    App: APPS,
+    Workspace: WORKSPACES,
+    Proof: PROOFS,
+    Delivery: DELIVERIES,
+    OutboxItem: OUTBOX,
+    LateVerdict: LATE_VERDICTS,
+    Device: DEVICES,
+}
 _SUM = [{"$match": {"changes": {"$gt": 0}}}, {"$group": {"_id": None, "changes": {"$sum": "$changes"}}}]
 """With the match, and nothing else asked for, the index alone answers."""
 _PRESENT = {"version": {"$gt": 0}}
@@ -156,6 +178,12 @@ def _record(found: Mapping[str, Any], kind: type[RecordT], vault: Vault) -> Reco
         return _as(kind, {"fingerprint": found["_id"], **found})
     if issubclass(kind, Delivery):
         return delivery_of(found, kind)
+    if issubclass(kind, OutboxItem):
+        return stored_item(found, kind, vault)
+    if issubclass(kind, LateVerdict):
+        return verdict_of(found, kind)
+    if issubclass(kind, Device):
+        return mongo_devices.device_of(found, kind, vault)
     return read(_as(_Row, found).document, kind, vault)
 
 
@@ -173,7 +201,7 @@ async def _add(collection: Any, records: Sequence[Record], vault: Vault) -> None
     except BulkWriteError as error:
         refused: Mapping[str, Any] = next(iter(error.details["writeErrors"]), {})
         record = records[int(refused.get("index", 0))]
-        if refused.get("code") != DUPLICATE_KEY or isinstance(record, Proof | Delivery):
+        if refused.get("code") != DUPLICATE_KEY or not isinstance(record, App | Workspace):
             raise
         raise await _clash(collection, record) from None
 
@@ -183,4 +211,10 @@ def _addition(record: Record, vault: Vault) -> UpdateOne:
         return UpdateOne({"_id": record.fingerprint}, {"$set": {"at": record.at}}, upsert=True)
     if isinstance(record, Delivery):
         return addition(record)
+    if isinstance(record, OutboxItem):
+        return mongo_outbox.addition(record, vault)
+    if isinstance(record, LateVerdict):
+        return mongo_late_verdicts.addition(record)
+    if isinstance(record, Device):
+        return mongo_devices.addition(record, vault)
     return UpdateOne(*_write(record, 0, vault), upsert=True)

@@ -16,6 +16,9 @@ APPS = "apps"
 WORKSPACES = "workspaces"
 PROOFS = "proofs"
 DELIVERIES = "deliveries"
+OUTBOX = "outbox"
+LATE_VERDICTS = "late_verdicts"
+DEVICES = "devices"
 
 
 class Database(Protocol):
@@ -36,6 +39,14 @@ _INDEXES = (IndexModel("name", name="name", unique=True), IndexModel("changes", 
 """Of apps and workspaces."""
 _QUERIED = ("workspace", "app", "device", "outcome", "reason")
 """What a delivery is looked for by, besides its time."""
+_OUTBOX = {
+    "queue": [("queue", 1), ("look_at", 1)],
+    "line": [("line", 1), ("received_at", 1), ("_id", 1)],
+    "workspace": [("workspace", 1), ("received_at", 1)],
+    "expires_at": [("expires_at", 1), ("leased_until", 1)],
+    "key": [("key", 1)],
+}
+"""The indexes of the outbox by their names."""
 _KEY = "gateway"
 
 
@@ -117,6 +128,8 @@ async def _make_indexes(database: Database) -> None:
     for name in (APPS, WORKSPACES):
         await database[name].create_indexes([*_INDEXES])
     await _make_delivery_indexes(database)
+    await _make_outbox_indexes(database)
+    await _make_device_indexes(database)
 
 
 async def _make_delivery_indexes(database: Database) -> None:
@@ -126,5 +139,19 @@ async def _make_delivery_indexes(database: Database) -> None:
     await database[DELIVERIES].create_indexes([IndexModel(in_time, name="at"), *indexes])
 
 
-MIGRATIONS: tuple[MongoMigration, ...] = (Migration("add the delivery log", _make_delivery_indexes),)
+async def _make_outbox_indexes(database: Database) -> None:
+    await database[OUTBOX].create_indexes([IndexModel([*fields], name=name) for name, fields in _OUTBOX.items()])
+    await database[LATE_VERDICTS].create_indexes([IndexModel([("at", 1), ("_id", 1)], name="at")])
+    await database[DELIVERIES].create_indexes([IndexModel([("key", 1), ("at", 1)], name="key")])
+
+
+async def _make_device_indexes(database: Database) -> None:
+    await database[DEVICES].create_indexes([IndexModel([("last_seen", 1), ("_id", 1)], name="last_seen")])
+
+
+MIGRATIONS: tuple[MongoMigration, ...] = (
+    Migration("add the delivery log", _make_delivery_indexes),
+    Migration("add the outbox", _make_outbox_indexes),
+    Migration("add the device registry", _make_device_indexes),
+)
 """In order; a new database is what they lead to."""

@@ -7,6 +7,7 @@ import msgspec
 from pymongo import UpdateOne
 
 from gateway.model.delivery import Delivery, DeliveryQuery
+from gateway.model.outcome import Delivered
 from gateway.store.documents import damaged
 from gateway.store.mongo_database import DELIVERIES, Database
 
@@ -61,3 +62,10 @@ async def remove(database: Database, before: float, limit: int) -> int:
     keys = [one["_id"] for one in await oldest.to_list(None)]
     result = await database[DELIVERIES].delete_many({"_id": {"$in": keys}})
     return int(result.deleted_count)
+
+
+async def delivered(database: Database, key: str, since: float) -> str | None:
+    """Find one that was delivered."""
+    wanted = {"key": key, "at": {"$gte": since}, "outcome": Delivered.label}
+    found = await database[DELIVERIES].find_one(wanted, {"_id": 1}, sort=[("at", -1)])
+    return found["_id"] if found else None

@@ -7,9 +7,10 @@ from gateway.model.outbox import Claim, LateVerdict, OutboxCount, OutboxItem, Po
 
 
 class OutboxStore(Protocol):
-    """Pushes that are owed, on disk when a method returns. Every method raises StoreError when the store cannot be used.
+    """Pushes that are owed, on disk when a method returns.
 
-    An item belongs to whoever holds its lease. When the lease is over, it is anybody's.
+    Every method raises StoreError when the store cannot be used. An item belongs to whoever holds its lease. When the
+    lease is over, it is anybody's.
     """
 
     async def put(self, items: Sequence[OutboxItem]) -> None:

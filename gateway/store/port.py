@@ -7,8 +7,10 @@ import msgspec
 
 from gateway.model.app import App
 from gateway.model.delivery import Delivery, DeliveryQuery
+from gateway.model.device import Device
 from gateway.model.outbox import LateVerdict, OutboxItem
 from gateway.model.workspace import Workspace
+from gateway.store.device_port import DeviceStore
 from gateway.store.outbox_port import LateVerdictStore, OutboxStore
 
 
@@ -19,7 +21,7 @@ class Proof(msgspec.Struct, frozen=True):
     at: float
 
 
-Record = App | Workspace | Proof | Delivery | OutboxItem | LateVerdict
+Record = App | Workspace | Proof | Delivery | OutboxItem | LateVerdict | Device
 """One thing that is kept."""
 RecordT = TypeVar("RecordT", bound=Record)
 
@@ -50,6 +52,11 @@ class Store(Protocol):
     @property
     def late_verdicts(self) -> LateVerdictStore:
         """What was not answered yet."""
+        ...
+
+    @property
+    def devices(self) -> DeviceStore:
+        """What is known of devices."""
         ...
 
     async def revision(self) -> int:
@@ -97,8 +104,8 @@ class Store(Protocol):
     async def add(self, records: Sequence[Record]) -> None:
         """Add records as they are, with their versions.
 
-        A proof that is there takes the time given; a delivery that is there stays, so that a batch of unknown fate
-        can be added again.
+        A proof that is there takes the time given; a delivery or device that is there stays, so that a batch of
+        unknown fate can be added again.
 
         Raises:
             Changed: one is there already; those before it may have been added.

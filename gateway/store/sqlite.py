@@ -15,8 +15,13 @@ from gateway.model.workspace import Workspace
 from gateway.store import sqlite_deliveries, sqlite_tables
 from gateway.store.crypto import Vault
 from gateway.store.documents import advanced
+from gateway.store.outbox_port import LateVerdictStore, OutboxStore
 from gateway.store.port import Contents, Record, RecordT
-from gateway.store.sqlite_file import MIGRATIONS, SqliteMigration, migrate_file, open_file
+from gateway.store.sqlite_devices import SqliteDevices
+from gateway.store.sqlite_file import migrate_file, open_file
+from gateway.store.sqlite_late_verdicts import SqliteLateVerdicts
+from gateway.store.sqlite_outbox import SqliteOutbox
+from gateway.store.sqlite_schema import MIGRATIONS, SqliteMigration
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,7 +30,7 @@ T = TypeVar("T")
 class SqliteStore:
     """Keeps everything in one file; all access goes through one thread of its own.
 
-    Apps hold credentials, so their documents are encrypted; workspaces hold only hashes.
+    Apps hold credentials and the outbox holds messages, so these are encrypted; workspaces hold only hashes.
     """
 
     def __init__(self, connection: sqlite3.Connection, vault: Vault, thread: ThreadPoolExecutor) -> None:
@@ -33,6 +38,9 @@ class SqliteStore:
         self.vault = vault
         self._thread = thread
         self._closed = False
+        self.outbox: OutboxStore = SqliteOutbox(self._run, vault)
+        self.late_verdicts: LateVerdictStore = SqliteLateVerdicts(self._run)
+        self.devices = SqliteDevices(self._run, vault)
 
     @classmethod
     async def open(
@@ -123,6 +131,10 @@ class SqliteStore:
     async def remove_deliveries(self, before: float, limit: int) -> int:
         """Forget the oldest deliveries."""
         return await self._run(sqlite_deliveries.remove, before, limit)
+
+    async def delivered(self, key: str, since: float) -> str | None:
+        """Return the id of a push with this key that was delivered."""
+        return await self._run(sqlite_deliveries.delivered, key, since)
 
     async def close(self) -> None:
         """Close the file once what is under way is done; harmless when it is closed already."""

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from gateway.model.delivery import Delivery, DeliveryQuery
+from gateway.model.outcome import Delivered
 from gateway.store.sqlite_file import transaction
 
 DeliveryT = TypeVar("DeliveryT", bound=Delivery)
@@ -18,6 +19,7 @@ _KEEP = (
     "ON CONFLICT (id) DO NOTHING"
 )
 _REMOVE = "DELETE FROM deliveries WHERE rowid IN (SELECT rowid FROM deliveries WHERE at < ? ORDER BY at LIMIT ?)"
+_DELIVERED = "SELECT id FROM deliveries WHERE key = ? AND at >= ? AND outcome = ? ORDER BY at DESC LIMIT 1"
 PAGE_OF_DELIVERIES = f"SELECT {_COLUMNS} FROM deliveries WHERE ?1 IS NULL OR id > ?1 ORDER BY id LIMIT ?2"  # noqa: S608 - ours
 """By key."""
 
@@ -60,3 +62,9 @@ def remove(connection: sqlite3.Connection, before: float, limit: int) -> int:
     """Delete the oldest."""
     with transaction(connection):
         return connection.execute(_REMOVE, (before, limit)).rowcount
+
+
+def delivered(connection: sqlite3.Connection, key: str, since: float) -> str | None:
+    """Find one that was delivered."""
+    found = connection.execute(_DELIVERED, (key, since, Delivered.label)).fetchone()
+    return found[0] if found else None

@@ -9,47 +9,11 @@ from pathlib import Path
 
 from gateway.model.errors import StoreError
 from gateway.store.crypto import Vault
-from gateway.store.schema import Migration, check_schema, newest, pending
+from gateway.store.schema import check_schema, newest, pending
+from gateway.store.sqlite_schema import FIRST, SqliteMigration, execute_all
 
-SqliteMigration = Migration[Callable[[sqlite3.Connection], None]]
 BUSY_SECONDS = 5.0
 """How long a change waits for another process's."""
-
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
-CREATE TABLE apps
-    (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, document BLOB NOT NULL) STRICT;
-CREATE TABLE workspaces
-    (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, document BLOB NOT NULL) STRICT;
-CREATE TABLE proofs (fingerprint TEXT PRIMARY KEY, at REAL NOT NULL) STRICT;
-INSERT INTO meta VALUES ('revision', 1);
-"""
-"""The first schema; a new store is made of it and all migrations."""
-
-_DELIVERY_LOG = """
-CREATE TABLE deliveries
-    (id TEXT PRIMARY KEY, at REAL NOT NULL, workspace TEXT NOT NULL, app TEXT, platform TEXT NOT NULL, kind TEXT,
-    device TEXT, outcome TEXT NOT NULL, reason TEXT NOT NULL, provider_status INTEGER, provider_words TEXT NOT NULL,
-    provider_id TEXT NOT NULL, attempts INTEGER NOT NULL, ms REAL NOT NULL) STRICT;
-CREATE INDEX deliveries_at ON deliveries (at);
-CREATE INDEX deliveries_workspace ON deliveries (workspace, at);
-CREATE INDEX deliveries_app ON deliveries (app, at);
-CREATE INDEX deliveries_device ON deliveries (device, at);
-CREATE INDEX deliveries_outcome ON deliveries (outcome, at);
-CREATE INDEX deliveries_reason ON deliveries (reason, at);
-"""
-
-
-def _execute_all(connection: sqlite3.Connection, statements: str) -> None:
-    """Run them one by one: `executescript` would end the transaction around them."""
-    for statement in statements.strip().split(";\n"):
-        connection.execute(statement)
-
-
-MIGRATIONS: tuple[SqliteMigration, ...] = (
-    Migration("add the delivery log", lambda connection: _execute_all(connection, _DELIVERY_LOG)),
-)
-"""In order, from the first schema on."""
 
 
 def open_file(
@@ -149,7 +113,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _create(connection: sqlite3.Connection, vault: Vault, migrations: Sequence[SqliteMigration]) -> None:
-    _execute_all(connection, _SCHEMA)
+    execute_all(connection, FIRST)
     connection.execute("INSERT INTO meta VALUES ('seal', ?)", (vault.seal(),))
     for migration in migrations:
         migration.run(connection)

@@ -6,12 +6,17 @@ from typing import Any
 
 from gateway.model.app import App
 from gateway.model.delivery import Delivery
+from gateway.model.device import Device
+from gateway.model.outbox import LateVerdict, OutboxItem
 from gateway.model.workspace import Workspace
+from gateway.store import sqlite_devices, sqlite_late_verdicts, sqlite_outbox
 from gateway.store.crypto import Vault
 from gateway.store.documents import Document, changed, name_taken, read, written
 from gateway.store.port import Contents, Proof, Record, RecordT
 from gateway.store.sqlite_deliveries import PAGE_OF_DELIVERIES, delivery_of, keep
 from gateway.store.sqlite_file import transaction
+from gateway.store.sqlite_late_verdicts import PAGE_OF_VERDICTS, verdict_of
+from gateway.store.sqlite_outbox import PAGE_OF_ITEMS, item_of
 
 
 def revision(connection: sqlite3.Connection) -> int:
@@ -59,6 +64,9 @@ _PAGE: dict[type, str] = {
     Workspace: "SELECT document FROM workspaces WHERE ?1 IS NULL OR id > ?1 ORDER BY id LIMIT ?2",
     Proof: "SELECT fingerprint, at FROM proofs WHERE ?1 IS NULL OR fingerprint > ?1 ORDER BY fingerprint LIMIT ?2",
     Delivery: PAGE_OF_DELIVERIES,
+    OutboxItem: PAGE_OF_ITEMS,
+    LateVerdict: PAGE_OF_VERDICTS,
+    Device: sqlite_devices.PAGE_OF_DEVICES,
 }
 
 
@@ -103,6 +111,12 @@ def page(
 def _record(row: tuple[Any, ...], kind: type[RecordT], vault: Vault) -> RecordT:
     if issubclass(kind, Delivery):
         return delivery_of(row, kind)
+    if issubclass(kind, OutboxItem):
+        return item_of(row, kind, vault)
+    if issubclass(kind, LateVerdict):
+        return verdict_of(row, kind)
+    if issubclass(kind, Device):
+        return sqlite_devices.device_of(row, kind, vault)
     return kind(*row) if issubclass(kind, Proof) else read(row[0], kind, vault)
 
 
@@ -114,5 +128,11 @@ def add(connection: sqlite3.Connection, records: Sequence[Record], vault: Vault)
                 connection.execute(_PROVE, (record.fingerprint, record.at))
             elif isinstance(record, Delivery):
                 keep(connection, record)
+            elif isinstance(record, OutboxItem):
+                sqlite_outbox.keep(connection, vault, record)
+            elif isinstance(record, LateVerdict):
+                sqlite_late_verdicts.keep(connection, record)
+            elif isinstance(record, Device):
+                sqlite_devices.add(connection, record, vault)
             else:
                 _write(connection, _INSERT, record, vault)

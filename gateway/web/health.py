@@ -21,10 +21,16 @@ class Readiness:
         checks: tuple[tuple[str, Callable[[], bool], str], ...] = (
             ("draining", lambda: self.draining, "the gateway is shutting down"),
             ("snapshot", lambda: follower.snapshot is None, "workspaces and apps are not loaded yet"),
-            ("store", lambda: not follower.store_answers, "the store does not answer"),
             ("credentials", lambda: follower.all_broken, "no app's keys can be used; the log says why"),
         )
         return {name: sentence for name, is_so, sentence in checks if is_so()}
+
+    def troubles(self) -> dict[str, str]:
+        """Name what is wrong though pushes should come here: elsewhere they would fare no better, or be refused."""
+        follower = self._follower
+        if follower.snapshot is None or follower.store_answers:
+            return {}
+        return {"store": "the store does not answer: pushes go out, but none can be kept for later"}
 
 
 async def healthz(_request: web.Request) -> web.Response:
@@ -36,8 +42,10 @@ def readyz(readiness: Readiness) -> Callable[[web.Request], Awaitable[web.Stream
     """Make the handler that says whether pushes should come here."""
 
     async def handle(_request: web.Request) -> web.StreamResponse:
-        lacking = readiness.lacks()
-        return _json(503, {"status": "not ready", "lacks": lacking}) if lacking else _json(200, {"status": "ok"})
+        lacking, troubles = readiness.lacks(), readiness.troubles()
+        if lacking:
+            return _json(503, {"status": "not ready", "lacks": lacking})
+        return _json(200, {"status": "ok", "troubles": troubles} if troubles else {"status": "ok"})
 
     return handle
 

@@ -58,6 +58,7 @@ class OperatorPage:
             "operator.html",
             {
                 "lacks": self._readiness.lacks(),
+                "troubles": self._readiness.troubles(),
                 "apps": list(snapshot.apps.values()) if snapshot else [],
                 "broken": self._follower.broken,
                 "workspaces": snapshot.overview() if snapshot else [],

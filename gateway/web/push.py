@@ -6,20 +6,19 @@ import structlog
 from aiohttp import web
 
 from gateway.delivery.admission import Admission
+from gateway.delivery.bookkeeping import Bookkeeping
 from gateway.delivery.desk import Desk
-from gateway.delivery.dispatcher import Report
-from gateway.delivery.records import DeliveryLog
+from gateway.delivery.push import Report
 from gateway.delivery.snapshot import Member
 from gateway.model.address import Network
 from gateway.model.clock import Clock
-from gateway.model.delivery import DEVICE_DIGITS, Delivery
-from gateway.model.notification import Notification, new_push_id
-from gateway.model.outcome import Later, Outcome
+from gateway.model.delivery import DEVICE_DIGITS
+from gateway.model.notification import new_push_id
+from gateway.model.outcome import Later, Outcome, Stored
 from gateway.model.reason import Reason
 from gateway.observability.metrics import Metrics
 from gateway.rocketchat.answer import PATIENCE, answer
 from gateway.rocketchat.endpoint import Endpoint
-from gateway.store.crypto import Vault
 from gateway.web.body import read_body
 from gateway.web.sender import bearer, source_address
 
@@ -33,16 +32,14 @@ class PushDoor:
         self,
         admission: Admission,
         desk: Desk,
-        deliveries: DeliveryLog,
-        vault: Vault,
+        books: Bookkeeping,
         metrics: Metrics,
         clock: Clock,
         trusted_proxies: Sequence[Network],
     ) -> None:
         self._admission = admission
         self._desk = desk
-        self._deliveries = deliveries
-        self._vault = vault
+        self._books = books
         self._metrics = metrics
         self._clock = clock
         self._trusted_proxies = trusted_proxies
@@ -73,29 +70,27 @@ class PushDoor:
 
     def _record(self, visit: "_Visit", report: Report) -> None:
         seconds = self._clock.monotonic() - visit.started
-        outcome, verdict, platform = report.outcome, report.verdict, visit.endpoint.platform
-        device = self._device(report.notification)
+        outcome, verdict, push, platform = report.outcome, report.verdict, report.push, visit.endpoint.platform
         ms = round(seconds * 1000, 1)
         self._metrics.push(platform, report.app or "none", outcome, seconds)
-        if visit.member:  # strangers could fill the log
-            self._deliveries.add(_delivery(visit, visit.member, report, device, self._clock.now(), ms))
+        workspace = visit.member.workspace.name if visit.member else None
+        # strangers could fill the log; a stored push is logged when it is done
+        if workspace is not None and not isinstance(outcome, Stored):
+            self._books.finished(visit.push_id, workspace, platform.value, report, ms)
         log.info(
             "push",
             request_id=visit.push_id,
-            workspace=visit.member.workspace.name if visit.member else None,
+            workspace=workspace,
             app=report.app,
             platform=platform.value,
-            kind=report.notification.kind.value if report.notification else None,
-            device=device[:DEVICE_DIGITS] if device else None,
+            kind=push.notification.kind.value if push else None,
+            device=push.device[:DEVICE_DIGITS] if push else None,
             outcome=outcome.label,
             reason=outcome.reason.value,
             provider_status=verdict.status if verdict else None,
             provider_words=verdict.words if verdict else None,
             ms=ms,
         )
-
-    def _device(self, notification: Notification | None) -> str | None:
-        return self._vault.lookup_hash("device", notification.token) if notification else None
 
 
 class _Visit:
@@ -108,26 +103,6 @@ class _Visit:
         self.push_id = push_id
         self.started = started
         self.member: Member | None = None
-
-
-def _delivery(visit: _Visit, member: Member, report: Report, device: str | None, at: float, ms: float) -> Delivery:
-    verdict, notification = report.verdict, report.notification
-    return Delivery(
-        id=visit.push_id,
-        at=at,
-        workspace=member.workspace.name,
-        app=report.app,
-        platform=visit.endpoint.platform.value,
-        kind=notification.kind.value if notification else None,
-        device=device,
-        outcome=report.outcome.label,
-        reason=report.outcome.reason.value,
-        provider_status=verdict.status if verdict else None,
-        provider_words=verdict.words if verdict else "",
-        provider_id=verdict.provider_id if verdict else "",
-        attempts=report.attempts,
-        ms=ms,
-    )
 
 
 def _respond(outcome: Outcome, push_id: str) -> web.Response:

@@ -26,10 +26,12 @@ class Ended(NamedTuple):
         return json.loads(self.out)
 
 
-async def push_gateway(*arguments: str | Path, folder: Path, env: dict[str, str] | None = None) -> Ended:
-    """Run a command to its end."""
+async def push_gateway(
+    *arguments: str | Path, folder: Path, env: dict[str, str] | None = None, answers: str | None = None
+) -> Ended:
+    """Run a command to its end; what it asks is answered with `answers`."""
     process = await _start(arguments, folder, env or {})
-    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+    out, err = await asyncio.wait_for(process.communicate(answers.encode() if answers else None), PATIENCE)
     return Ended(process.returncode or 0, out.decode(), err.decode())
 
 
@@ -41,6 +43,7 @@ async def _start(arguments: tuple[str | Path, ...], folder: Path, env: dict[str,
         *map(str, arguments),
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **env},
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

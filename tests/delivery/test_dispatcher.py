@@ -6,9 +6,13 @@ from collections.abc import Collection, Iterable
 import pytest
 
 from gateway.delivery.admission import Admission
+from gateway.delivery.breaker import Breakers
+from gateway.delivery.devices import Devices
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.follower import Follower
+from gateway.delivery.gone import Gone
 from gateway.delivery.guard import Proofs
+from gateway.delivery.push import identified
 from gateway.delivery.snapshot import Member, Route
 from gateway.http2 import Pool
 from gateway.model.app import ApnsCredentials, App, FcmCredentials
@@ -58,8 +62,11 @@ def providers(oracle: Oracle) -> Providers:
 
 
 @pytest.fixture
-def dispatcher(follower: Follower, providers: Providers, proofs: Proofs, clock: ManualClock) -> Dispatcher:
-    return Dispatcher(follower, providers, proofs, Metrics(clock, "1.0"), clock, 10.0)
+def dispatcher(
+    follower: Follower, providers: Providers, proofs: Proofs, store: SqliteStore, clock: ManualClock
+) -> Dispatcher:
+    gone = Gone(Devices(store, clock, 1.0), clock)
+    return Dispatcher(follower, providers, proofs, Breakers(clock), gone, Metrics(clock, "1.0"), clock, 10.0)
 
 
 ACCEPTED = Verdict(VerdictKind.ACCEPTED, Reason.DELIVERED, 200, provider_id="name")
@@ -125,7 +132,7 @@ async def test_the_verdict_that_tells_most_stands(
     routes = tuple(Route(f"app {name}", account(name)) for name in oracle.says)
     proofs.learn(set(proven))
     member = Member(workspace=workspace("Example"), networks=(), by_topic={}, android=routes)
-    report = await dispatcher.deliver(member, android_push(), math.inf)
+    report = await dispatcher.attempt(identified(member, android_push(), VAULT), math.inf)
     assert report.outcome == outcome
     assert (report.app, report.verdict) == (f"app {by}", says[by])
     assert oracle.asked == [str(number) for number in range(asked)]
@@ -143,7 +150,7 @@ async def test_of_an_apps_two_environments_one_that_has_delivered_is_proof(
     proofs.learn(set(proven))
     routes = tuple(Route("Chat", account(name)) for name in "ab")
     member = Member(workspace=workspace("Example"), networks=(), by_topic={}, android=routes)
-    assert (await dispatcher.deliver(member, android_push(), math.inf)).outcome == outcome
+    assert (await dispatcher.attempt(identified(member, android_push(), VAULT), math.inf)).outcome == outcome
 
 
 async def test_only_who_took_a_push_is_proven_by_it(
@@ -152,7 +159,7 @@ async def test_only_who_took_a_push_is_proven_by_it(
     oracle.says = {"a": FOREIGN, "b": ACCEPTED}
     routes = tuple(Route(name, account(name)) for name in "ab")
     member = Member(workspace=workspace("Example"), networks=(), by_topic={}, android=routes)
-    await dispatcher.deliver(member, android_push(), math.inf)
+    await dispatcher.attempt(identified(member, android_push(), VAULT), math.inf)
     await proofs.flush()
     assert (await store.load()).proven == {"b"}
 
@@ -173,10 +180,10 @@ NOWHERE_TO_GO = Member(workspace=workspace("Example"), networks=(), by_topic={},
 async def test_a_push_without_a_way_is_refused(
     dispatcher: Dispatcher, notification: Notification, reason: Reason
 ) -> None:
-    report = await dispatcher.deliver(NOWHERE_TO_GO, notification, math.inf)
-    assert (report.outcome, report.notification, report.app, report.verdict) == (
+    report = await dispatcher.attempt(identified(NOWHERE_TO_GO, notification, VAULT), math.inf)
+    assert (report.outcome, report.push, report.app, report.verdict) == (
         Rejected(reason),
-        notification,
+        identified(NOWHERE_TO_GO, notification, VAULT),
         None,
         None,
     )
@@ -189,13 +196,15 @@ async def test_before_a_push_is_refused_for_good_the_store_is_asked_for_a_way(
     oracle.says = {"a": ACCEPTED}
     await store.put_app(App(id="1", name="Chat", apns=ApnsCredentials(topics=("com.example.chat",), fingerprint="a")))
     await store.put_workspace(workspace("Example", apps=("1",)))
-    report = await dispatcher.deliver(NOWHERE_TO_GO, iphone_push(topic="com.example.chat.voip"), math.inf)
+    report = await dispatcher.attempt(
+        identified(NOWHERE_TO_GO, iphone_push(topic="com.example.chat.voip"), VAULT), math.inf
+    )
     assert (report.outcome, report.app) == (DELIVERED, "Chat")
 
 
 async def test_while_the_store_does_not_answer_no_way_is_for_later(dispatcher: Dispatcher, store: SqliteStore) -> None:
     await store.close()
-    report = await dispatcher.deliver(NOWHERE_TO_GO, android_push(), math.inf)
+    report = await dispatcher.attempt(identified(NOWHERE_TO_GO, android_push(), VAULT), math.inf)
     assert report.outcome == Later(Reason.STORE_UNAVAILABLE)
 
 
@@ -219,7 +228,7 @@ def two_apps(oracle: Oracle) -> Member:
 async def test_no_attempt_outlasts_the_servers_patience(
     dispatcher: Dispatcher, oracle: Oracle, two_apps: Member, clock: ManualClock, left: float, allowed: float
 ) -> None:
-    report = await dispatcher.deliver(two_apps, android_push(), clock.monotonic() + left)
+    report = await dispatcher.attempt(identified(two_apps, android_push(), VAULT), clock.monotonic() + left)
     assert report.outcome == DELIVERED
     assert oracle.timeouts == [allowed, allowed]
 
@@ -227,7 +236,7 @@ async def test_no_attempt_outlasts_the_servers_patience(
 async def test_when_the_patience_is_over_nobody_else_is_asked(
     dispatcher: Dispatcher, oracle: Oracle, two_apps: Member, clock: ManualClock
 ) -> None:
-    report = await dispatcher.deliver(two_apps, android_push(), clock.monotonic())
+    report = await dispatcher.attempt(identified(two_apps, android_push(), VAULT), clock.monotonic())
     assert report.outcome == Later(Reason.OUT_OF_TIME)
     assert oracle.asked == []
 
@@ -236,6 +245,6 @@ async def test_a_ring_is_never_sent_past_its_time(
     dispatcher: Dispatcher, oracle: Oracle, two_apps: Member, clock: ManualClock
 ) -> None:
     ring = android_push(kind=Kind.VOIP_RING, lifetime_given=True, expires_at=clock.now())
-    report = await dispatcher.deliver(two_apps, ring, math.inf)
+    report = await dispatcher.attempt(identified(two_apps, ring, VAULT), math.inf)
     assert report.outcome == Rejected(Reason.VOIP_EXPIRED)
     assert oracle.asked == []

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.delivery.records import (
+from gateway.delivery.records import DeliveryLog
+from gateway.delivery.write_behind import (
     BATCH,
     CAPACITY,
     FLUSH_SECONDS,
@@ -15,9 +16,9 @@ from gateway.delivery.records import (
     TIDY_BATCH,
     TIDY_SECONDS,
     WRITE_SECONDS,
-    DeliveryLog,
 )
-from gateway.model.delivery import Delivery, DeliveryLogStatistics, DeliveryQuery
+from gateway.model.backlog import BacklogStatistics
+from gateway.model.delivery import Delivery, DeliveryQuery
 from gateway.store.port import Record
 from gateway.store.sqlite import SqliteStore
 from tests.clock import ManualClock
@@ -94,11 +95,11 @@ async def test_what_is_added_is_written_within_a_second_in_batches_and_in_order(
     records: DeliveryLog, ledger: Ledger, clock: ManualClock
 ) -> None:
     keys = fill(records, 2 * BATCH + 1)
-    assert records.statistics() == DeliveryLogStatistics(waiting=len(keys), written=0, dropped=0)
+    assert records.statistics() == BacklogStatistics(waiting=len(keys), written=0, dropped=0)
     await clock.advance(WRITE_SECONDS)
     assert [len(batch) for batch in ledger.batches] == [BATCH, BATCH, 1]
     assert ledger.given == keys
-    assert records.statistics() == DeliveryLogStatistics(waiting=0, written=len(keys), dropped=0)
+    assert records.statistics() == BacklogStatistics(waiting=0, written=len(keys), dropped=0)
 
 
 async def test_where_nothing_waits_nothing_is_written(records: DeliveryLog, ledger: Ledger, clock: ManualClock) -> None:
@@ -110,7 +111,7 @@ async def test_a_full_buffer_drops_the_oldest_and_counts_them(
     records: DeliveryLog, ledger: Ledger, clock: ManualClock
 ) -> None:
     keys = fill(records, CAPACITY + 7)
-    assert records.statistics() == DeliveryLogStatistics(waiting=CAPACITY, written=0, dropped=7)
+    assert records.statistics() == BacklogStatistics(waiting=CAPACITY, written=0, dropped=7)
     await clock.advance(WRITE_SECONDS)
     assert ledger.given == keys[7:]
 
@@ -122,7 +123,7 @@ async def test_while_the_store_is_slow_what_is_being_written_counts_and_is_not_d
     keys = fill(records, BATCH)
     await clock.advance(WRITE_SECONDS)
     keys += fill(records, CAPACITY, first=BATCH)
-    assert records.statistics() == DeliveryLogStatistics(waiting=CAPACITY, written=0, dropped=BATCH)
+    assert records.statistics() == BacklogStatistics(waiting=CAPACITY, written=0, dropped=BATCH)
     ledger.may_answer.set()
     await clock.advance(WRITE_SECONDS)
     assert ledger.given == keys[:BATCH] + keys[2 * BATCH :]
@@ -139,16 +140,16 @@ async def test_an_outage_of_the_store_is_two_log_lines_and_loses_nothing(
         for _ in range(3):
             await clock.advance(RETRY_SECONDS)
             await store.revision()
-        assert [entry["event"] for entry in logs] == ["delivery_log_unavailable"]
+        assert [entry["event"] for entry in logs] == ["records_delayed"]
         assert "no such table: deliveries" in logs[0]["error"]
-        assert stored.statistics() == DeliveryLogStatistics(waiting=BATCH + 1, written=0, dropped=0)
+        assert stored.statistics() == BacklogStatistics(waiting=BATCH + 1, written=0, dropped=0)
         await execute("ALTER TABLE lost RENAME TO deliveries")
         await clock.advance(RETRY_SECONDS)
         await until(lambda: len(logs) == 2)
-    assert logs[1]["event"] == "delivery_log_available"
+    assert logs[1]["event"] == "records_on_time"
     found = await store.deliveries(DeliveryQuery(oldest_first=True), None, 9999)
     assert [delivery.id for delivery in found] == keys
-    assert stored.statistics() == DeliveryLogStatistics(waiting=0, written=BATCH + 1, dropped=0)
+    assert stored.statistics() == BacklogStatistics(waiting=0, written=BATCH + 1, dropped=0)
 
 
 async def test_a_fault_of_ours_loses_one_batch_and_the_log_goes_on(
@@ -158,11 +159,13 @@ async def test_a_fault_of_ours_loses_one_batch_and_the_log_goes_on(
     keys = fill(records, BATCH + 1)
     with capture_logs() as logs:
         await clock.advance(WRITE_SECONDS)
-    assert [(entry["event"], entry["lost"]) for entry in logs] == [("deliveries_not_written", BATCH)]
+    assert [(entry["event"], entry["what"], entry["lost"]) for entry in logs] == [
+        ("records_not_written", "deliveries", BATCH)
+    ]
     ledger.fault = None
     await clock.advance(WRITE_SECONDS)
     assert ledger.batches[-1] == keys[BATCH:]
-    assert records.statistics() == DeliveryLogStatistics(waiting=0, written=1, dropped=BATCH)
+    assert records.statistics() == BacklogStatistics(waiting=0, written=1, dropped=BATCH)
 
 
 async def test_at_the_end_what_is_left_is_written_also_what_was_under_way(ledger: Ledger, clock: ManualClock) -> None:
@@ -176,7 +179,7 @@ async def test_at_the_end_what_is_left_is_written_also_what_was_under_way(ledger
     ledger.may_answer.set()
     await log.flush()
     assert ledger.batches == [keys[:BATCH], keys[:BATCH], keys[BATCH:]]
-    assert log.statistics() == DeliveryLogStatistics(waiting=0, written=BATCH + 1, dropped=0)
+    assert log.statistics() == BacklogStatistics(waiting=0, written=BATCH + 1, dropped=0)
 
 
 async def test_at_the_end_a_store_that_does_not_answer_is_not_waited_for(ledger: Ledger, clock: ManualClock) -> None:
@@ -189,8 +192,8 @@ async def test_at_the_end_a_store_that_does_not_answer_is_not_waited_for(ledger:
         assert not flushing.done()
         await clock.advance(0.1)
         await flushing
-    assert [(entry["event"], entry["lost"]) for entry in logs] == [("deliveries_lost", 3)]
-    assert log.statistics() == DeliveryLogStatistics(waiting=0, written=0, dropped=3)
+    assert [(entry["event"], entry["what"], entry["lost"]) for entry in logs] == [("records_lost", "deliveries", 3)]
+    assert log.statistics() == BacklogStatistics(waiting=0, written=0, dropped=3)
 
 
 async def test_at_the_end_a_store_that_fails_is_told_with_its_words(store: SqliteStore, clock: ManualClock) -> None:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import aiohttp
 import msgspec
 
-from gateway.app import Doors, Gateway, open_doors, open_gateway
-from gateway.config import ServerSettings, Settings, load_settings
+from gateway.app import Doors, Gateway, open_doors, open_gateway, working_off
+from gateway.config import DeliverySettings, ServerSettings, Settings, load_settings
 from gateway.delivery.registry import Issued, Registry
 from gateway.model.address import HostPort
 from gateway.model.app import ApnsCredentials, ApnsEnvironment, FcmCredentials
@@ -112,11 +112,15 @@ def certificate(simulator: Simulator) -> ApnsCredentials:
 _KEY_FILES = ("AuthKey_SIMKEY0001.p8", "service-account.json")
 
 
-def settings_of(simulator: Simulator, **server: Any) -> Settings:
+KEEPING_NOTHING = DeliverySettings(outbox_max=0)
+"""Lets what a provider could not take be answered as it said."""
+
+
+def settings_of(simulator: Simulator, delivery: DeliverySettings = KEEPING_NOTHING, **server: Any) -> Settings:
     """Return settings that point at the simulator, with doors on free ports."""
     anywhere = HostPort("127.0.0.1", 0)
     doors = ServerSettings(**{"listen": anywhere, "operator_listen": anywhere, "drain_timeout": 2.0, **server})
-    return msgspec.structs.replace(load_settings(simulator.data / "gateway.toml", {}), server=doors)
+    return msgspec.structs.replace(load_settings(simulator.data / "gateway.toml", {}), server=doors, delivery=delivery)
 
 
 async def start_gateway(
@@ -126,6 +130,7 @@ async def start_gateway(
     settings = settings or await asyncio.to_thread(settings_of, simulator)
     gateway = await cleanup.enter_async_context(open_gateway(settings, clock or SystemClock()))
     await gateway.follower.check()
+    await cleanup.enter_async_context(working_off(gateway, settings.server.drain_timeout))
     doors = await cleanup.enter_async_context(open_doors(gateway, settings))
     session = await cleanup.enter_async_context(
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20), auto_decompress=False)

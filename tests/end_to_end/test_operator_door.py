@@ -30,7 +30,7 @@ async def test_before_the_first_snapshot_pushes_wait(simulator: Simulator) -> No
     ):
         running = Running(gateway, doors, simulator, session)
         ready = await running.get(f"{running.url}/readyz")
-        assert (ready.status, set(ready.document["lacks"])) == (503, {"snapshot", "store"})
+        assert (ready.status, set(ready.document["lacks"])) == (503, {"snapshot"})
         answer = await running.post("/w/any/push/gcm/send", message(ANDROID))
         assert (answer.status, answer.code) == (503, "starting")
         assert b"Not ready" in (await running.get(f"{running.operator_url}/")).body

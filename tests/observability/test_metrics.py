@@ -3,15 +3,20 @@ import platform
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.model.delivery import DeliveryLogStatistics
+from gateway.model.backlog import BacklogStatistics
 from gateway.model.notification import Platform
+from gateway.model.outbox import OutboxStatistics
 from gateway.model.outcome import Delivered, Outcome, Rejected, TokenDead
 from gateway.model.reason import Reason
 from gateway.model.traffic import PoolStatistics
 from gateway.observability.metrics import Metrics
 from tests.clock import ManualClock
 
-NOTHING_LOGGED = DeliveryLogStatistics(waiting=0, written=0, dropped=0)
+NOTHING_OWED = OutboxStatistics(items=0, oldest=0.0, in_flight=0, resting=frozenset(), store_answers=True)
+
+
+def nothing_written() -> BacklogStatistics:
+    return BacklogStatistics(waiting=0, written=0, dropped=0)
 
 
 @pytest.fixture
@@ -41,7 +46,13 @@ async def test_the_names_and_labels_are_those_documented(metrics: Metrics) -> No
     with metrics.provider_request("apns"):
         pass
     traffic = {"apns": PoolStatistics(goaways={"Shutdown": 1}, rtt=0.1)}
-    metrics.watch(lambda: traffic, lambda: [("Chat", "apns_certificate", 1.0)], lambda: NOTHING_LOGGED)
+    metrics.watch(
+        lambda: traffic,
+        lambda: [("Chat", "apns_certificate", 1.0)],
+        nothing_written,
+        nothing_written,
+        lambda: NOTHING_OWED,
+    )
     found = {(name, tuple(label for label, _ in labels)) for name, labels in (await scraped(metrics))}
     assert {(name, labels) for name, labels in found if not name.endswith(("_created", "_sum", "_count"))} >= {
         ("push_requests_total", ("app", "outcome", "platform", "reason")),
@@ -59,6 +70,9 @@ async def test_the_names_and_labels_are_those_documented(metrics: Metrics) -> No
         ("push_records_waiting", ()),
         ("push_records_written_total", ()),
         ("push_records_dropped_total", ()),
+        ("push_devices_waiting", ()),
+        ("push_devices_written_total", ()),
+        ("push_devices_dropped_total", ()),
         ("push_gateway_build_info", ("python", "version")),
         ("process_cpu_seconds_total", ()),
     }
@@ -112,7 +126,7 @@ async def test_an_attempt_that_fails_is_no_longer_in_flight_and_timed(metrics: M
 async def test_connections_and_expiries_are_read_at_every_scrape(metrics: Metrics) -> None:
     traffic = {"apns": PoolStatistics(open=3, idle=1, connecting=1), "fcm": PoolStatistics()}
     expiries = [("Chat", "apns_certificate", 1_900_000_000.0)]
-    metrics.watch(lambda: traffic, lambda: expiries, lambda: NOTHING_LOGGED)
+    metrics.watch(lambda: traffic, lambda: expiries, nothing_written, nothing_written, lambda: NOTHING_OWED)
     assert await value(metrics, "push_connections", provider="apns", state="busy") == 2
     assert await value(metrics, "push_connections", provider="apns", state="idle") == 1
     assert await value(metrics, "push_connections", provider="apns", state="connecting") == 1
@@ -128,7 +142,13 @@ async def test_connections_and_expiries_are_read_at_every_scrape(metrics: Metric
 async def test_what_connections_do_is_told_by_provider(metrics: Metrics) -> None:
     goaways = {"Shutdown": 2, "code_0": 1}
     apple = PoolStatistics(in_flight=7, waiting=3, requests=100, retries=2, goaways=goaways, rtt=0.25)
-    metrics.watch(lambda: {"apns": apple, "fcm": PoolStatistics()}, lambda: [], lambda: NOTHING_LOGGED)
+    metrics.watch(
+        lambda: {"apns": apple, "fcm": PoolStatistics()},
+        lambda: [],
+        nothing_written,
+        nothing_written,
+        lambda: NOTHING_OWED,
+    )
     assert await value(metrics, "push_http2_streams", provider="apns") == 7
     assert await value(metrics, "push_http2_waiting", provider="apns") == 3
     assert await value(metrics, "push_http2_requests_total", provider="apns") == 100
@@ -139,11 +159,16 @@ async def test_what_connections_do_is_told_by_provider(metrics: Metrics) -> None
     assert await value(metrics, "push_http2_rtt_seconds", provider="fcm") is None, "nothing was measured there yet"
 
 
-async def test_how_the_delivery_log_keeps_up_is_read_at_every_scrape(metrics: Metrics) -> None:
-    states = iter([DeliveryLogStatistics(waiting=3, written=40, dropped=5), DeliveryLogStatistics(0, 43, 6)])
-    metrics.watch(dict, list, lambda: next(states))
-    names = ("push_records_waiting", "push_records_written_total", "push_records_dropped_total")
-    for numbers in ([3, 40, 5], [0, 43, 6]):
+async def test_how_the_writing_of_records_keeps_up_is_read_at_every_scrape(metrics: Metrics) -> None:
+    deliveries = iter([BacklogStatistics(waiting=3, written=40, dropped=5), BacklogStatistics(0, 43, 6)])
+    devices = iter([BacklogStatistics(waiting=1, written=2, dropped=0), BacklogStatistics(7, 8, 9)])
+    metrics.watch(dict, list, lambda: next(deliveries), lambda: next(devices), lambda: NOTHING_OWED)
+    names = [
+        f"push_{records}_{what}"
+        for records in ("records", "devices")
+        for what in ("waiting", "written_total", "dropped_total")
+    ]
+    for numbers in ([3, 40, 5, 1, 2, 0], [0, 43, 6, 7, 8, 9]):
         samples = await scraped(metrics)
         assert [samples[name, ()] for name in names] == numbers
 

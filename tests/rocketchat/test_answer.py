@@ -3,7 +3,7 @@ import json
 import pytest
 
 from gateway.model.explanation import explain
-from gateway.model.outcome import Delivered, Later, Outcome, Rejected, TokenDead, Unauthorized
+from gateway.model.outcome import Delivered, Duplicate, Later, Outcome, Rejected, Stored, TokenDead, Unauthorized
 from gateway.model.reason import Reason
 from gateway.rocketchat.answer import answer
 
@@ -12,6 +12,8 @@ from gateway.rocketchat.answer import answer
     ("outcome", "status"),
     [
         (Delivered(provider_id="x"), 200),
+        (Stored(Reason.STORED_SLOW, due_at=1.0), 200),
+        (Duplicate(of="x"), 200),
         (TokenDead(Reason.APNS_UNREGISTERED), 406),
         (Rejected(Reason.UNKNOWN_TOPIC), 422),
         (Rejected(Reason.BODY_TOO_SLOW), 408),
@@ -45,8 +47,19 @@ def test_later_says_when(asked: float | None, written: str) -> None:
     assert answer(Later(Reason.APNS_SHUTDOWN, retry_after=asked), "x").headers["Retry-After"] == written
 
 
+NOTHING_TO_DO = {
+    Reason.DELIVERED,
+    Reason.STORED_LATER,
+    Reason.STORED_SLOW,
+    Reason.STORED_RESTING,
+    Reason.STORED_IN_LINE,
+    Reason.DUPLICATE,
+    Reason.WORKSPACE_GONE,
+}
+
+
 def test_every_reason_says_what_it_means_and_what_to_do() -> None:
     for reason in Reason:
         meaning, remedy = explain(reason)
         assert meaning.endswith((".", '"')), reason
-        assert remedy.endswith((".", "?", "<secret>", "`", "nesting.", "}.")) or reason is Reason.DELIVERED, reason
+        assert remedy.endswith((".", "?", "<secret>", "`", "nesting.", "}.")) or reason in NOTHING_TO_DO, reason

@@ -28,9 +28,28 @@ ADAPTERS: dict[str, Callable[[pytest.FixtureRequest, Vault], OpenStore]] = {"mon
 
 
 @pytest.fixture(params=sorted(ADAPTERS))
-def adapter(request: pytest.FixtureRequest) -> OpenStore:
-    """Each adapter, on data of its own."""
-    return ADAPTERS[request.param](request, Vault([Fernet.generate_key().decode()], "lookup"))
+def opening(request: pytest.FixtureRequest) -> Callable[[Vault], OpenStore]:
+    """Each adapter, on data of its own, under the keys given."""
+    return lambda vault: ADAPTERS[request.param](request, vault)
+
+
+@pytest.fixture
+def key() -> str:
+    return Fernet.generate_key().decode()
+
+
+@pytest.fixture
+def adapter(opening: Callable[[Vault], OpenStore], key: str) -> OpenStore:
+    """Each adapter under its usual key."""
+    return opening(Vault([key], "lookup"))
+
+
+@pytest.fixture
+async def ahead(opening: Callable[[Vault], OpenStore], key: str) -> AsyncIterator[Store]:
+    """The same data in a gateway that has a newer key: what it writes, the others cannot read."""
+    store = await opening(Vault([Fernet.generate_key().decode(), key], "lookup"))()
+    yield store
+    await store.close()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 from gateway.model.delivery import Delivery
 
 
-def delivered(key: str, **fields: Any) -> Delivery:
+def delivered(key: str, /, **fields: Any) -> Delivery:
     """An entry of the delivery log; only what the test is about need be given."""
     usual: dict[str, Any] = {
         "id": key,

@@ -1,6 +1,6 @@
 """A whole store into another: interrupted, gone on with, and refused where something could be lost."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
@@ -8,16 +8,17 @@ from cryptography.fernet import Fernet
 from msgspec import structs
 
 from gateway.model.app import App, FcmCredentials
-from gateway.model.delivery import Delivery
 from gateway.model.errors import StoreError
 from gateway.model.store_url import StoreUrl
 from gateway.model.workspace import Workspace
-from gateway.store.copying import PAGE, Share, copy, survey
+from gateway.store.copying import KINDS, PAGE, Share, copy, survey
 from gateway.store.crypto import Vault
 from gateway.store.mongo import MongoStore
-from gateway.store.port import Proof, Record, Store
+from gateway.store.port import Proof, Record, Store, key_of
 from gateway.store.sqlite import SqliteStore
+from tests.sightings import known
 from tests.store.log import delivered
+from tests.store.owed import claim, late, owed
 
 FCM = FcmCredentials(project_id="example", client_email="push@example.com", service_account="google-key-text")
 APPS = [App(id=f"app-{number}", name=f"Chat {number}", fcm=FCM, version=number + 1) for number in range(3)]
@@ -27,7 +28,13 @@ WORKSPACES = [
 ]
 PROOFS = [Proof(f"fingerprint {number}", number / 3) for number in range(PAGE)]
 DELIVERIES = [delivered(f"{number:04x}", at=number / 3) for number in range(PAGE + 1)]
-EVERYTHING: list[Record] = [*APPS, *WORKSPACES, *PROOFS, *DELIVERIES]
+OUTBOX = [
+    *(owed(f"{number:04x}", line=f"line {number % 7}", received_at=number / 3) for number in range(PAGE + 2)),
+    owed("leased", owner="gateway", leased_until=5000.0, key=None),
+]
+LATE_VERDICTS = [late(f"{number:04x}", at=number / 3) for number in range(PAGE + 4)]
+DEVICES = [known(f"{number:064x}", dead_since=number / 3, workspaces=("Ltd 1",)) for number in range(PAGE + 2)]
+EVERYTHING: list[Record] = [*APPS, *WORKSPACES, *PROOFS, *DELIVERIES, *OUTBOX, *LATE_VERDICTS, *DEVICES]
 
 
 @pytest.fixture
@@ -61,9 +68,16 @@ def target(way: list[str], stores: dict[str, Store]) -> Store:
     return stores[way[1]]
 
 
-async def everything(store: Store) -> set[Record]:
-    kinds = (App, Workspace, Proof, Delivery)
-    return {record for kind in kinds for record in await store.page(kind, None, 10 * PAGE)}
+Held = dict[tuple[type[Record], str], Record]
+
+
+def by_key(records: Iterable[Record]) -> Held:
+    return {(type(record), key_of(record)): record for record in records}
+
+
+async def everything(store: Store) -> Held:
+    pages = [await store.page(kind, None, 10 * PAGE) for kind in KINDS.values()]
+    return by_key(record for page in pages for record in page)
 
 
 class Progress:
@@ -86,12 +100,20 @@ async def test_a_copy_holds_everything_with_its_versions(source: Store, target: 
         "workspaces": Share(2 * PAGE + 7, 0),
         "proofs": Share(PAGE, 0),
         "deliveries": Share(PAGE + 1, 0),
+        "outbox": Share(PAGE + 3, 0),
+        "late_verdicts": Share(PAGE + 4, 0),
+        "devices": Share(PAGE + 2, 0),
     }
     progress = Progress()
     await copy(source, target, progress)
     assert progress.copied == len(EVERYTHING)
-    assert await everything(target) == await everything(source) == set(EVERYTHING)
+    assert await everything(target) == await everything(source) == by_key(EVERYTHING)
     assert (await target.load()).apps == (await source.load()).apps
+
+
+async def test_a_copied_outbox_goes_on_line_by_line(source: Store, target: Store) -> None:
+    await copy(source, target, Progress())
+    assert {item.id for item in await target.outbox.claim(claim())} == {f"{number:04x}" for number in range(7)}
 
 
 async def test_a_copy_that_was_interrupted_goes_on(source: Store, target: Store) -> None:
@@ -103,11 +125,14 @@ async def test_a_copy_that_was_interrupted_goes_on(source: Store, target: Store)
         "workspaces": Share(PAGE + 7, PAGE),
         "proofs": Share(PAGE, 0),
         "deliveries": Share(PAGE + 1, 0),
+        "outbox": Share(PAGE + 3, 0),
+        "late_verdicts": Share(PAGE + 4, 0),
+        "devices": Share(PAGE + 2, 0),
     }
     progress = Progress()
     await copy(source, target, progress)
     assert progress.copied == len(EVERYTHING) - 3 - PAGE
-    assert await everything(target) == set(EVERYTHING)
+    assert await everything(target) == by_key(EVERYTHING)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +145,9 @@ async def test_a_copy_that_was_interrupted_goes_on(source: Store, target: Store)
         (Proof("other", 12.0), "a proof of 12"),
         (Proof("fingerprint 0", 12.0), "a proof of 12"),
         (delivered("0001", at=12.0), "a delivery of 12"),
+        (owed("0001", received_at=12.0), "a push of 12 in the outbox"),
+        (late("0001", at=12.0), "a late verdict of 12"),
+        (known(f"{1:064x}", app="other"), "a device, 000000000000"),
     ],
 )
 async def test_a_target_that_holds_something_else_is_refused_untouched(

@@ -28,6 +28,9 @@ from gateway.store.schema import newest
 from tests.mongodb import with_database
 from tests.servers.mongo import mongo
 from tests.servers.process import free_port
+from tests.sightings import TOKEN as DEVICE_TOKEN
+from tests.sightings import success
+from tests.store.owed import TEXT, TITLE, TOKEN, owed
 
 KEYS = [Fernet.generate_key().decode()]
 VAULT = Vault(KEYS, "lookup")
@@ -81,6 +84,24 @@ async def test_credentials_cannot_be_read_from_the_database(inside: Inside) -> N
     written = repr(await inside.everything())
     assert "hash-of-secret" in written
     assert "apple-key-text" not in written
+
+
+async def test_what_is_owed_cannot_be_read_from_the_database(filled: StoreUrl, inside: Inside) -> None:
+    async with opened(filled) as store:
+        await store.outbox.put([owed("1")])
+    written = repr(await inside.everything())
+    assert "line of 1" in written
+    for private in (TOKEN, TITLE, TEXT):
+        assert private not in written
+
+
+async def test_device_tokens_cannot_be_read_from_the_database(filled: StoreUrl, inside: Inside) -> None:
+    async with opened(filled) as store:
+        await store.devices.sight([success(1.0)])
+        await store.devices.sight([success(2.0, app="beta")])
+    written = repr(await inside.everything())
+    assert "beta" in written
+    assert DEVICE_TOKEN.reveal() not in written
 
 
 async def test_with_rotated_keys_what_is_old_can_be_read(filled: StoreUrl) -> None:
@@ -190,6 +211,16 @@ async def test_a_damaged_delivery_is_told_as_a_fault_of_the_store(filled: StoreU
     async with opened(filled) as store:
         with pytest.raises(StoreError, match="a document in the store is damaged"):
             await store.deliveries(DeliveryQuery(), None, 1)
+
+
+@pytest.mark.parametrize("damage", [{}, {"token": 5}, {"last_seen": "noon"}])
+async def test_a_damaged_device_is_told_as_a_fault_of_the_store(
+    filled: StoreUrl, inside: Inside, damage: dict[str, object]
+) -> None:
+    await inside.does(lambda db: db["devices"].insert_one({"_id": "d1", "token": VAULT.encrypt(b"t"), **damage}))
+    async with opened(filled) as store:
+        with pytest.raises(StoreError, match="a document in the store is damaged"):
+            await store.devices.get("d1")
 
 
 async def test_a_damaged_meta_document_is_told(filled: StoreUrl, inside: Inside) -> None:

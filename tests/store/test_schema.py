@@ -1,34 +1,48 @@
 """From one schema to the next, on every adapter."""
 
 import sqlite3
+from asyncio import to_thread
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from typing import NamedTuple
 
 import pytest
 from cryptography.fernet import Fernet
+from msgspec.structs import asdict
+from pymongo import MongoClient
 
 from gateway.model.app import App
 from gateway.model.delivery import DeliveryQuery
+from gateway.model.device import DeviceQuery, after
 from gateway.model.errors import StoreError, StoreKeyError
+from gateway.store import mongo_database, sqlite_schema
 from gateway.store.crypto import Vault
 from gateway.store.mongo import MongoStore
 from gateway.store.mongo_database import Database
 from gateway.store.port import Store
 from gateway.store.schema import Migration
 from gateway.store.sqlite import SqliteStore
+from tests.sightings import success
 from tests.store.log import delivered
+from tests.store.owed import claim, late, owed
 
 VAULT = Vault([Fernet.generate_key().decode()], "lookup")
+OLD_DELIVERY = {name: value for name, value in asdict(delivered("a")).items() if name != "key"}
 OTHER_VAULT = Vault([Fernet.generate_key().decode()], "lookup")
 
 
 class Adapter(NamedTuple):
-    """A store whose program knows as many migrations as are given; `upgrade` runs the real program's and opens it."""
+    """A store whose program knows as many migrations as are given.
+
+    `upgrade` runs the real program's and opens it; `log` makes one of the second schema, with delivery "a" in its log
+    as the program of then wrote it.
+    """
 
     open: Callable[[int], Awaitable[Store]]
     migrate: Callable[[int, Vault], Awaitable[list[str]]]
     fail_next: Callable[[], None]
     upgrade: Callable[[], Awaitable[tuple[list[str], Store]]]
+    log: Callable[[], Awaitable[None]]
 
 
 @pytest.fixture
@@ -50,11 +64,23 @@ def sqlite(request: pytest.FixtureRequest) -> Adapter:
         done = await SqliteStore.migrate(path, lambda is_new: VAULT)
         return done, await SqliteStore.open(path, lambda is_new: VAULT)
 
+    async def log() -> None:
+        await (await SqliteStore.open(path, lambda is_new: VAULT, migrations=sqlite_schema.MIGRATIONS[:1])).close()
+        names = ", ".join(OLD_DELIVERY)
+        values = ", ".join(f":{name}" for name in OLD_DELIVERY)
+
+        def run() -> None:
+            with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+                connection.execute(f"INSERT INTO deliveries ({names}) VALUES ({values})", OLD_DELIVERY)  # noqa: S608
+
+        await to_thread(run)
+
     return Adapter(
         lambda count: SqliteStore.open(path, lambda is_new: VAULT, migrations=steps(count)),
         lambda count, vault: SqliteStore.migrate(path, lambda is_new: vault, steps(count)),
         lambda: faults.append(sqlite3.OperationalError("disk full")),
         upgrade,
+        log,
     )
 
 
@@ -76,11 +102,22 @@ def mongo(request: pytest.FixtureRequest) -> Adapter:
     async def upgrade() -> tuple[list[str], Store]:
         return await MongoStore.migrate(url, VAULT), await MongoStore.open(url, VAULT)
 
+    async def log() -> None:
+        await (await MongoStore.open(url, VAULT, migrations=mongo_database.MIGRATIONS[:1])).close()
+
+        def run() -> None:
+            with MongoClient[dict[str, object]](url.reveal()) as client:
+                fields = {name: value for name, value in OLD_DELIVERY.items() if name != "id"}
+                client.get_default_database()["deliveries"].insert_one({"_id": OLD_DELIVERY["id"], **fields})
+
+        await to_thread(run)
+
     return Adapter(
         lambda count: MongoStore.open(url, VAULT, migrations=steps(count)),
         lambda count, vault: MongoStore.migrate(url, vault, steps(count)),
         lambda: faults.append(OverflowError("disk full")),
         upgrade,
+        log,
     )
 
 
@@ -138,10 +175,32 @@ async def test_a_migration_that_fails_is_run_again_from_its_beginning(old: Adapt
 
 async def test_a_store_of_the_first_schema_gets_a_delivery_log_and_keeps_what_it_has(old: Adapter) -> None:
     done, store = await old.upgrade()
-    assert done == ["add the delivery log"]
+    assert "add the delivery log" in done
     await store.add([delivered("a")])
     assert await store.deliveries(DeliveryQuery(workspace="acme"), None, 9) == [delivered("a")]
     assert [app.name for app in (await store.load()).apps] == ["Chat"]
+    await store.close()
+
+
+async def test_a_store_of_the_second_schema_gets_an_outbox_and_keeps_its_log(adapter: Adapter) -> None:
+    await adapter.log()
+    done, store = await adapter.upgrade()
+    assert done[0] == "add the outbox"
+    assert await store.deliveries(DeliveryQuery(), None, 9) == [delivered("a")]
+    await store.add([delivered("b", key="k")])
+    assert await store.delivered("k", 0.0) == "b"
+    await store.outbox.put([owed("1")])
+    assert len(await store.outbox.claim(claim())) == 1
+    await store.late_verdicts.put([late("d")])
+    assert await store.late_verdicts.since(0.0, 9) == [late("d")]
+    await store.close()
+
+
+async def test_a_store_of_the_first_schema_gets_a_device_registry(old: Adapter) -> None:
+    done, store = await old.upgrade()
+    assert "add the device registry" in done
+    await store.devices.sight([success(1.0)])
+    assert await store.devices.find(DeviceQuery(), None, 9) == [after(None, success(1.0))]
     await store.close()
 
 

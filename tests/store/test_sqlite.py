@@ -18,7 +18,10 @@ from gateway.model.workspace import SecretHash, Workspace
 from gateway.store.crypto import Vault, local_vault
 from gateway.store.schema import newest
 from gateway.store.sqlite import SqliteStore
-from gateway.store.sqlite_file import MIGRATIONS
+from gateway.store.sqlite_schema import MIGRATIONS
+from tests.sightings import TOKEN as DEVICE_TOKEN
+from tests.sightings import success
+from tests.store.owed import TEXT, TITLE, TOKEN, owed
 
 SCHEMA_VERSION = newest(MIGRATIONS)
 KEYS = [Fernet.generate_key().decode()]
@@ -104,6 +107,16 @@ async def test_credentials_cannot_be_read_from_the_files(tmp_path: Path) -> None
         assert b"apple-key-text" not in written
         assert b"google-key-text" not in written
         assert b"push@example.com" not in written
+
+
+async def test_device_tokens_cannot_be_read_from_the_file(tmp_path: Path) -> None:
+    store = await open_beside_keys(tmp_path / "gateway.db")
+    await store.devices.sight([success(1.0)])
+    await store.devices.sight([success(2.0, app="beta")])
+    await store.close()
+    written = b"".join((await contents(tmp_path)).values())
+    assert b"beta" in written
+    assert DEVICE_TOKEN.reveal().encode() not in written
 
 
 async def test_key_files_of_its_own_open_it_again(tmp_path: Path) -> None:
@@ -269,3 +282,14 @@ async def test_a_change_waits_for_another_process_that_is_writing(filled: Path) 
     await to_thread(other.close)
     assert (await changing).version == 2
     await store.close()
+
+
+async def test_what_is_owed_cannot_be_read_from_the_files(tmp_path: Path) -> None:
+    store = await open_beside_keys(tmp_path / "gateway.db")
+    await store.outbox.put([owed("1")])
+    while_open = b"".join((await contents(tmp_path)).values())
+    await store.close()
+    for written in (while_open, b"".join((await contents(tmp_path)).values())):
+        assert b"line of 1" in written
+        for private in (TOKEN, TITLE, TEXT):
+            assert private.encode() not in written

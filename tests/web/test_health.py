@@ -66,10 +66,8 @@ def unusable() -> ApnsCredentials:
 
 
 async def test_at_first_everything_is_missing(readiness: Readiness) -> None:
-    assert readiness.lacks() == {
-        "snapshot": "workspaces and apps are not loaded yet",
-        "store": "the store does not answer",
-    }
+    assert readiness.lacks() == {"snapshot": "workspaces and apps are not loaded yet"}
+    assert readiness.troubles() == {}
 
 
 async def test_with_a_snapshot_it_is_ready_even_if_there_is_nothing_in_it(
@@ -85,7 +83,7 @@ async def test_who_shuts_down_is_not_ready(readiness: Readiness, follower: Follo
     assert readiness.lacks() == {"draining": "the gateway is shutting down"}
 
 
-async def test_a_store_that_stops_answering_is_named_until_it_answers(
+async def test_a_store_that_stops_answering_is_named_until_it_answers_and_keeps_no_push_away(
     readiness: Readiness, follower: Follower, tmp_path: Path, clock: ManualClock
 ) -> None:
     def rename(old: str, new: str) -> None:
@@ -96,13 +94,14 @@ async def test_a_store_that_stops_answering_is_named_until_it_answers(
     await asyncio.to_thread(rename, "meta", "lost")
     following = asyncio.create_task(follower.run())
     async with asyncio.timeout(10):
-        while not readiness.lacks():  # noqa: ASYNC110 - the store's thread gives no event
+        while not readiness.troubles():  # noqa: ASYNC110 - the store's thread gives no event
             await asyncio.sleep(0)
-    assert readiness.lacks() == {"store": "the store does not answer"}
+    assert readiness.troubles() == {"store": "the store does not answer: pushes go out, but none can be kept for later"}
+    assert readiness.lacks() == {}
     await asyncio.to_thread(rename, "lost", "meta")
     await clock.advance(POLL_SECONDS)
     async with asyncio.timeout(10):
-        while readiness.lacks():  # noqa: ASYNC110 - the store's thread gives no event
+        while readiness.troubles():  # noqa: ASYNC110 - the store's thread gives no event
             await asyncio.sleep(0)
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
@@ -144,7 +143,7 @@ async def test_it_is_alive_before_it_is_ready_and_says_what_it_lacks(operator_ur
     async with page(f"{operator_url}/readyz") as (status, body):
         assert status == 503
         document = msgspec.json.decode(body)
-        assert (document["status"], set(document["lacks"])) == ("not ready", {"snapshot", "store"})
+        assert (document["status"], set(document["lacks"])) == ("not ready", {"snapshot"})
     await follower.check()
     async with page(f"{operator_url}/readyz") as (status, body):
         assert (status, msgspec.json.decode(body)) == (200, {"status": "ok"})

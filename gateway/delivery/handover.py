@@ -1,0 +1,149 @@
+"""The first attempt, and who sees a push through when it is not done by the time a server is answered."""
+
+import asyncio
+
+import msgspec
+import structlog
+
+from gateway.delivery.breaker import Breakers
+from gateway.delivery.dispatcher import Dispatcher, lane_of
+from gateway.delivery.late_verdicts import LateVerdicts
+from gateway.delivery.outbox import Outbox
+from gateway.delivery.push import Push, Report
+from gateway.delivery.retry import next_attempt
+from gateway.delivery.settlement import Settlement
+from gateway.delivery.snapshot import Route
+from gateway.model.clock import Clock
+from gateway.model.outbox import Lane, OutboxItem
+from gateway.model.outcome import Later, Outcome, Stored
+from gateway.model.reason import Reason
+
+log = structlog.stdlib.get_logger("gateway.delivery")
+
+
+class Handover:
+    """Answers within the time a server should wait: by the first attempt's verdict, else by a stored push."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        breakers: Breakers,
+        late_verdicts: LateVerdicts,
+        outbox: Outbox,
+        settlement: Settlement,
+        clock: Clock,
+        answer_within: float,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self.breakers = breakers
+        self._late_verdicts = late_verdicts
+        self._outbox = outbox
+        self._settlement = settlement
+        self._clock = clock
+        self._answer_within = answer_within
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def deliver(self, push: Push, answer_by: float) -> Report:
+        """Attempt a push, or store it.
+
+        Args:
+            push: what to deliver.
+            answer_by: until when an answer is of use, in seconds of the monotonic clock: the limit of the attempt.
+        """
+        routes = await self._dispatcher.routes(push)
+        if isinstance(routes, Outcome):
+            return Report(routes, push)
+        if (dead := await self._late_verdicts.told(push)) is not None:
+            return Report(dead, push)
+        lane = lane_of(routes[0], push.notification)
+        if reason := self._why_not_now(push, lane):
+            return await self._keep(_item(push, lane, self._clock.now(), reason), Report(Later(reason), push, lane.app))
+        return await self._attempt(push, routes, answer_by)
+
+    async def aclose(self, grace: float) -> None:
+        """Let what is under way finish, `grace` seconds at most; what does not is left to whoever claims it next."""
+        if self._under_way:
+            timer = self._clock.call_later(grace, self._cancel)
+            await asyncio.wait(self._under_way)
+            timer.cancel()
+
+    def _cancel(self) -> None:
+        for task in self._under_way:
+            task.cancel()
+
+    def _why_not_now(self, push: Push, lane: Lane) -> Reason | None:
+        if self._outbox.waits(push.line):
+            return Reason.STORED_IN_LINE
+        return None if self.breakers.allows(lane) else Reason.STORED_RESTING
+
+    async def _attempt(self, push: Push, routes: tuple[Route, ...], answer_by: float) -> Report:
+        attempt = asyncio.create_task(self._dispatcher.along(routes, push, answer_by), name="attempt")
+        lane = lane_of(routes[0], push.notification)
+        if not await self._is_in_time(attempt):
+            self.breakers.slow(lane)
+            item = _item(push, lane, self._clock.now(), Reason.STORED_SLOW)
+            if await self._outbox.put(item, leased=True) is None:
+                self._see_through(attempt, item, push)
+                return Report(Stored(Reason.STORED_SLOW, due_at=item.due_at), push, lane.app)
+        report = await attempt  # nobody else can see it through, so the server waits
+        if isinstance(report.outcome, Later):
+            return await self._keep_for_later(push, lane, report, report.outcome.retry_after)
+        return report
+
+    async def _is_in_time(self, attempt: asyncio.Task[Report]) -> bool:
+        woken = asyncio.Event()
+        timer = self._clock.call_later(self._answer_within, woken.set)
+        attempt.add_done_callback(lambda _: woken.set())
+        try:
+            await woken.wait()
+        finally:
+            timer.cancel()
+        return attempt.done()
+
+    async def _keep_for_later(self, push: Push, lane: Lane, report: Report, retry_after: float | None) -> Report:
+        """Store a push that the provider could not take; one that is over by then is the server's again."""
+        due_at = next_attempt(self._clock.now(), report.attempts, retry_after)
+        if due_at >= push.notification.expires_at:
+            return report
+        item = _item(push, lane, due_at, report.outcome.reason)
+        return await self._keep(msgspec.structs.replace(item, attempts=report.attempts), report)
+
+    async def _keep(self, item: OutboxItem, report: Report) -> Report:
+        """Store an item; where it cannot be stored, what the provider said is the answer if it was asked."""
+        was_asked = report.attempts > 0
+        refusal = await self._outbox.put(item, leased=False)
+        if refusal is not None:
+            return report if was_asked else msgspec.structs.replace(report, outcome=refusal)
+        reason = Reason.STORED_LATER if was_asked else report.outcome.reason
+        return msgspec.structs.replace(report, outcome=Stored(reason, due_at=item.due_at))
+
+    def _see_through(self, attempt: asyncio.Task[Report], item: OutboxItem, push: Push) -> None:
+        task = asyncio.create_task(self._finish(attempt, item, push), name="attempt of a stored push")
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _finish(self, attempt: asyncio.Task[Report], item: OutboxItem, push: Push) -> None:
+        try:
+            report = await attempt
+        except Exception as error:  # a fault of ours: the item is attempted again by its lease
+            log.error("attempt_failed", request_id=item.id, exc_info=error)
+            report = Report(Later(Reason.INTERNAL_ERROR), push)
+        await self._settlement.settle(item, push, report)
+
+
+def _item(push: Push, lane: Lane, due_at: float, reason: Reason) -> OutboxItem:
+    notification = push.notification
+    return OutboxItem(
+        id=notification.id,
+        key=push.key,
+        workspace=push.member.workspace.id,
+        lane=lane,
+        line=push.line,
+        device=push.device,
+        received_at=notification.received_at,
+        expires_at=notification.expires_at,
+        due_at=due_at,
+        attempts=0,
+        reason=reason.value,
+        notification=notification,
+    )

@@ -1,0 +1,210 @@
+"""What the gateway owes: pushes that lie in the store until a provider has taken them.
+
+Whoever works on an item holds its lease, renewed while the work goes on. So a gateway that dies gives its work back,
+and nobody else sends what one is just sending.
+"""
+
+import secrets
+from collections import Counter
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from gateway.delivery.group_commit import GroupCommit
+from gateway.model.clock import Clock, time_limit
+from gateway.model.errors import StoreError
+from gateway.model.outbox import Claim, Lane, LateVerdict, OutboxCount, OutboxItem, Postponement
+from gateway.model.outcome import Later
+from gateway.model.reason import Reason
+from gateway.store.port import Store
+
+LEASE_SECONDS = 15.0
+WATCH_SECONDS = 1.0
+"""The pause between two looks at what lies in the store."""
+RENEW_TURNS = 5
+"""How many such pauses lie between two renewals."""
+PUT_SECONDS = 3.0
+"""How long a push waits for the store until its server is asked to come again."""
+DOUBT_SECONDS = 6.0
+"""After which a write that was given up has happened or never will: the adapters bound theirs to 5 s."""
+RETRY_SECONDS = 1.0
+"""The pause after the store has failed to take what is done."""
+BATCH = 500
+FULL_RETRY_AFTER = 60.0
+
+T = TypeVar("T")
+log = structlog.stdlib.get_logger("gateway.outbox")
+
+
+class OutboxLimits(msgspec.Struct, frozen=True):
+    """How many items there may be in all, and how many of one workspace."""
+
+    total: int
+    per_workspace: int
+
+
+class Outbox:
+    """Puts items into the store, takes them out, and keeps the leases of those being worked on."""
+
+    def __init__(self, store: Store, clock: Clock, limits: OutboxLimits) -> None:
+        self._store = store
+        self._clock = clock
+        self._limits = limits
+        self._owner = secrets.token_hex(8)
+        self._held: dict[str, OutboxItem] = {}
+        self._lines: dict[str, float] = {}  # those this process has put items into, and when
+        self._doubtful: dict[str, float] = {}  # those the store may have taken after all, and when they were given up
+        self._count = OutboxCount({})
+        self._added: Counter[str] = Counter()  # since that count
+        self._puts = GroupCommit(store.outbox.put, BATCH)
+        self._finishes = GroupCommit(store.outbox.finish, BATCH)
+        self._postponements = GroupCommit(self._postpone_all, BATCH)
+        self._verdicts = GroupCommit(store.late_verdicts.put, BATCH)
+
+    @property
+    def in_flight(self) -> int:
+        """How many items this process is working on."""
+        return len(self._held)
+
+    @property
+    def count(self) -> OutboxCount:
+        """What lay in the store when it was last looked at."""
+        return self._count
+
+    def waits(self, line: str) -> bool:
+        """Tell whether earlier pushes of a line, put in here, may still wait."""
+        return line in self._lines
+
+    async def put(self, item: OutboxItem, leased: bool) -> Later | None:
+        """Store an item; what hinders it is returned.
+
+        Args:
+            item: as it shall lie there, but for the lease.
+            leased: whether it is being attempted already, by this process.
+        """
+        if refusal := self._refusal(item.workspace):
+            return refusal
+        until = self._clock.now() + LEASE_SECONDS if leased else 0.0
+        stored = msgspec.structs.replace(item, owner=self._owner if leased else None, leased_until=until)
+        self._lines[item.line] = self._clock.monotonic()
+        self._added[item.workspace] += 1
+        if leased:
+            self._held[item.id] = item
+        try:
+            async with time_limit(self._clock, PUT_SECONDS):
+                await self._puts.add(stored)
+        except (StoreError, TimeoutError) as error:
+            log.warning("push_not_stored", request_id=item.id, error=str(error) or "the store took too long")
+            self._held.pop(item.id, None)
+            self._doubtful[item.id] = self._clock.monotonic()
+            return Later(Reason.STORE_UNAVAILABLE)
+        return None
+
+    def _refusal(self, workspace: str) -> Later | None:
+        """Count what others have put in since the last look as nothing: the limits are there to bound, not to bill."""
+        if self._count.total + self._added.total() >= self._limits.total:
+            return Later(Reason.OUTBOX_FULL, retry_after=FULL_RETRY_AFTER)
+        if self._count.by_workspace.get(workspace, 0) + self._added[workspace] >= self._limits.per_workspace:
+            return Later(Reason.OUTBOX_SHARE_FULL, retry_after=FULL_RETRY_AFTER)
+        return None
+
+    async def claim(self, limit: int, closed: frozenset[Lane]) -> list[OutboxItem]:
+        """Take items that are due.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        return self._hold(await self._store.outbox.claim(self._claim(limit, closed)))
+
+    async def claim_expired(self, limit: int) -> list[OutboxItem]:
+        """Take items that are of no use any more.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        return self._hold(await self._store.outbox.claim_expired(self._claim(limit)))
+
+    def _claim(self, limit: int, closed: frozenset[Lane] = frozenset()) -> Claim:
+        now = self._clock.now()
+        return Claim(owner=self._owner, now=now, until=now + LEASE_SECONDS, limit=limit, closed=closed)
+
+    def _hold(self, items: list[OutboxItem]) -> list[OutboxItem]:
+        self._held.update((item.id, item) for item in items)
+        return items
+
+    async def finish(self, item: OutboxItem, verdict: LateVerdict | None = None) -> None:
+        """Take out what is done, however long the store takes; the verdict that nobody was told is kept before."""
+        if verdict is not None:
+            await self._until_written(self._verdicts, verdict)
+        await self._until_written(self._finishes, item.id)
+        self._held.pop(item.id, None)
+
+    async def postpone(self, item: OutboxItem, due_at: float, attempts: int, reason: str) -> None:
+        """Give an item back for a later attempt, however long the store takes."""
+        await self._until_written(
+            self._postponements, Postponement(id=item.id, due_at=due_at, attempts=attempts, reason=reason)
+        )
+        self._held.pop(item.id, None)
+
+    async def _postpone_all(self, postponements: list[Postponement]) -> None:
+        await self._store.outbox.postpone(self._owner, postponements)
+
+    async def _until_written(self, commit: GroupCommit[T], one: T) -> None:
+        """Try for as long as it takes: the lease keeps others away as far as the store can be told of it."""
+        while True:
+            try:
+                await commit.add(one)
+            except StoreError as error:
+                log.warning("outbox_waits_for_store", error=str(error))
+                await self._clock.sleep(RETRY_SECONDS)
+            else:
+                return
+
+    async def give_back(self) -> None:
+        """Let others have at once what this process will not finish any more; call it when nothing is under way."""
+        left = [
+            Postponement(id=item.id, due_at=item.due_at, attempts=item.attempts, reason=item.reason)
+            for item in self._held.values()
+        ]
+        try:
+            async with time_limit(self._clock, PUT_SECONDS):
+                await self._postpone_all(left)
+        except (StoreError, TimeoutError) as error:
+            log.warning("leases_not_given_back", items=len(left), error=str(error) or "the store took too long")
+
+    async def run(self) -> None:
+        """Renew the leases, and look at what lies in the store, until cancelled."""
+        turn = 0
+        while True:
+            await self._watch(renew=turn % RENEW_TURNS == 0)
+            await self._clock.sleep(WATCH_SECONDS)
+            turn += 1
+
+    async def _watch(self, renew: bool) -> None:
+        try:
+            if renew and self._held:
+                until = self._clock.now() + LEASE_SECONDS
+                await self._store.outbox.renew(self._owner, set(self._held), until)
+            await self._settle_doubts()
+            await self._look()
+        except StoreError as error:
+            log.warning("outbox_not_watched", error=str(error))
+        except Exception as error:  # a fault of ours must not end the renewing
+            log.error("outbox_watch_failed", exc_info=error)
+
+    async def _settle_doubts(self) -> None:
+        """Take out what was answered otherwise, or its repetition would be one too many."""
+        before = self._clock.monotonic() - DOUBT_SECONDS
+        if settled := [key for key, at in self._doubtful.items() if at <= before]:
+            await self._store.outbox.finish(settled)
+            for key in settled:
+                del self._doubtful[key]
+
+    async def _look(self) -> None:
+        """Count anew; what was put in meanwhile may be counted twice until the next look."""
+        self._added.clear()
+        self._count = await self._store.outbox.count()
+        looked_at = self._clock.monotonic()
+        waiting = await self._store.outbox.lines(set(self._lines)) if self._lines else set()
+        self._lines = {line: at for line, at in self._lines.items() if line in waiting or at >= looked_at}

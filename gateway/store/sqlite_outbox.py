@@ -1,0 +1,203 @@
+"""The outbox in the SQLite file."""
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+import msgspec
+
+from gateway.model.outbox import Claim, OutboxCount, OutboxItem, Postponement
+from gateway.store import outbox_items
+from gateway.store.crypto import Vault
+from gateway.store.outbox_items import UNREADABLE_SECONDS, OutboxItemT, Queue, flat, readable, shares
+from gateway.store.sqlite_file import transaction
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Row = Mapping[str, Any]
+
+
+class Run(Protocol):
+    """Runs a step in the store's own thread."""
+
+    async def __call__(
+        self, step: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Return what the step returns.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        ...
+
+
+class SqliteOutbox:
+    """Pushes that are owed."""
+
+    def __init__(self, run: Run, vault: Vault) -> None:
+        self._run = run
+        self._vault = vault
+
+    async def put(self, items: Sequence[OutboxItem]) -> None:
+        """Add items, all of them or none."""
+        await self._run(_put, self._vault, items)
+
+    async def claim(self, claim: Claim) -> list[OutboxItem]:
+        """Lease items that are due; one that cannot be read is logged and left alone, with its line, for an hour."""
+        return await self._run(_claim, self._vault, claim)
+
+    async def claim_expired(self, claim: Claim) -> list[OutboxItem]:
+        """Lease items that are of no use any more; one that cannot be read is logged and removed."""
+        return await self._run(_claim_expired, self._vault, claim)
+
+    async def renew(self, owner: str, ids: Collection[str], until: float) -> None:
+        """Prolong leases."""
+        await self._run(_change, _RENEW, [(until, owner, _list(ids))])
+
+    async def postpone(self, owner: str, postponements: Sequence[Postponement]) -> None:
+        """Give items back, all of them or none."""
+        await self._run(
+            _change, _POSTPONE, [(one.due_at, one.attempts, one.reason, one.id, owner) for one in postponements]
+        )
+
+    async def finish(self, ids: Collection[str]) -> None:
+        """Remove items."""
+        await self._run(_change, _FINISH, [(_list(ids),)])
+
+    async def count(self) -> OutboxCount:
+        """Count the items of every workspace."""
+        return await self._run(_count)
+
+    async def lines(self, lines: Collection[str]) -> set[str]:
+        """Return those of the lines in which items wait."""
+        return await self._run(_lines, lines)
+
+    async def find(self, key: str) -> str | None:
+        """Return the id of an item with this key."""
+        return await self._run(_find, key)
+
+
+_FIELDS = (
+    *("id", "key", "workspace", "app", "provider", "line", "device", "received_at", "expires_at", "due_at"),
+    *("attempts", "reason", "owner", "leased_until", "notification"),
+)
+_COLUMNS = ", ".join(_FIELDS)
+_GIVEN = "(SELECT value FROM json_each(?))"
+"""Any number of words as one parameter."""
+_PUT = (
+    f"INSERT INTO outbox ({_COLUMNS}) VALUES ({', '.join(f':{field}' for field in _FIELDS)}) "  # noqa: S608 - ours
+    "ON CONFLICT (id) DO NOTHING"
+)
+PAGE_OF_ITEMS = f"SELECT {_COLUMNS} FROM outbox WHERE ?1 IS NULL OR id > ?1 ORDER BY id LIMIT ?2"  # noqa: S608 - ours
+"""By key."""
+_QUEUES = """
+WITH RECURSIVE queue (soonest) AS (
+    SELECT (SELECT rowid FROM outbox WHERE is_first ORDER BY workspace, app, provider, free_at LIMIT 1)
+    UNION ALL
+    SELECT (SELECT next.rowid FROM outbox AS this CROSS JOIN outbox AS next WHERE this.rowid = soonest AND next.is_first
+        AND (next.workspace, next.app, next.provider) > (+this.workspace, +this.app, +this.provider)
+        ORDER BY next.workspace, next.app, next.provider, next.free_at LIMIT 1)
+    FROM queue WHERE soonest IS NOT NULL)
+SELECT workspace, app, provider FROM queue JOIN outbox ON rowid = soonest WHERE free_at <= ?
+"""
+"""From the soonest item of one queue to that of the next; without the `+` SQLite would read all those between."""
+_DUE = (
+    "SELECT rowid FROM outbox WHERE is_first AND workspace = ? AND app = ? AND provider = ? AND free_at <= ? "
+    "ORDER BY free_at LIMIT ?"
+)
+_EXPIRED = "SELECT rowid FROM outbox WHERE expires_at <= ?1 AND leased_until <= ?1 ORDER BY expires_at LIMIT ?2"
+_LEASE = f"UPDATE outbox SET owner = ?, leased_until = ? WHERE rowid IN {_GIVEN} RETURNING {_COLUMNS}"  # noqa: S608
+_LEAVE_ALONE = f"UPDATE outbox SET leased_until = ? WHERE id IN {_GIVEN}"  # noqa: S608
+_RENEW = f"UPDATE outbox SET leased_until = max(leased_until, ?) WHERE owner = ? AND id IN {_GIVEN}"  # noqa: S608
+_POSTPONE = (
+    "UPDATE outbox SET due_at = ?, attempts = ?, reason = ?, owner = NULL, leased_until = 0 WHERE id = ? AND owner = ?"
+)
+_FINISH = f"DELETE FROM outbox WHERE id IN {_GIVEN}"  # noqa: S608
+_COUNT = "SELECT workspace, count(*), min(received_at) FROM outbox GROUP BY workspace"
+_LINES = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM outbox WHERE line = value)"
+_FIND = "SELECT id FROM outbox WHERE key = ? LIMIT 1"
+
+
+def _list(words: Collection[object]) -> str:
+    return msgspec.json.encode([*words]).decode()
+
+
+def keep(connection: sqlite3.Connection, vault: Vault, item: OutboxItem) -> None:
+    """Insert one that is not there yet, in the transaction around it."""
+    connection.execute(_PUT, flat(item, vault))
+
+
+def _put(connection: sqlite3.Connection, vault: Vault, items: Sequence[OutboxItem]) -> None:
+    """Insert those that are not there yet."""
+    rows = [flat(item, vault) for item in items]
+    with transaction(connection):
+        connection.executemany(_PUT, rows)
+
+
+def item_of(row: tuple[Any, ...], kind: type[OutboxItemT], vault: Vault) -> OutboxItemT:
+    """Read a row of all columns."""
+    return outbox_items.item_of(dict(zip(_FIELDS, row, strict=True)), kind, vault)
+
+
+def _rows(found: sqlite3.Cursor) -> Iterator[Row]:
+    return (dict(zip(_FIELDS, row, strict=True)) for row in found)
+
+
+def _claim(connection: sqlite3.Connection, vault: Vault, claim: Claim) -> list[OutboxItem]:
+    with transaction(connection):
+        rows = [*_take(connection, claim)]
+    items, unreadable = readable(rows, vault)
+    if unreadable:
+        _change(connection, _LEAVE_ALONE, [(claim.now + UNREADABLE_SECONDS, _list(unreadable))])
+    return items
+
+
+def _take(connection: sqlite3.Connection, claim: Claim) -> Iterator[Row]:
+    """Lease until the limit is reached or nothing is left."""
+    left = claim.limit
+    while shared := shares(_queues(connection, claim), left):
+        due = [row for queue, share in shared.items() for row in _due(connection, queue, claim.now, share)]
+        yield from _lease(connection, claim, due)
+        left -= len(due)
+
+
+def _queues(connection: sqlite3.Connection, claim: Claim) -> list[Queue]:
+    queues = [Queue(*row) for row in connection.execute(_QUEUES, (claim.now,))]
+    return [queue for queue in queues if queue.lane not in claim.closed]
+
+
+def _due(connection: sqlite3.Connection, queue: Queue, now: float, share: int) -> list[int]:
+    return [row for (row,) in connection.execute(_DUE, (*queue, now, share))]
+
+
+def _lease(connection: sqlite3.Connection, claim: Claim, rows: Sequence[int]) -> Iterator[Row]:
+    return _rows(connection.execute(_LEASE, (claim.owner, claim.until, _list(rows))))
+
+
+def _claim_expired(connection: sqlite3.Connection, vault: Vault, claim: Claim) -> list[OutboxItem]:
+    with transaction(connection):
+        expired = [row for (row,) in connection.execute(_EXPIRED, (claim.now, claim.limit))]
+        rows = [*_lease(connection, claim, expired)]
+    items, unreadable = readable(rows, vault)
+    if unreadable:
+        _change(connection, _FINISH, [(_list(unreadable),)])
+    return items
+
+
+def _change(connection: sqlite3.Connection, statement: str, changes: Sequence[tuple[object, ...]]) -> None:
+    with transaction(connection):
+        connection.executemany(statement, changes)
+
+
+def _count(connection: sqlite3.Connection) -> OutboxCount:
+    found = connection.execute(_COUNT).fetchall()
+    return OutboxCount({workspace: count for workspace, count, _ in found}, min((at for *_, at in found), default=None))
+
+
+def _lines(connection: sqlite3.Connection, lines: Collection[str]) -> set[str]:
+    return {line for (line,) in connection.execute(_LINES, (_list(lines),))}
+
+
+def _find(connection: sqlite3.Connection, key: str) -> str | None:
+    found = connection.execute(_FIND, (key,)).fetchone()
+    return found[0] if found else None
