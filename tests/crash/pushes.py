@@ -9,6 +9,7 @@ from tests.end_to_end.running import message
 
 Provider = Literal["apns", "fcm"]
 DOORS: dict[Provider, str] = {"apns": "apn", "fcm": "gcm"}
+_TOKENS = {"apns": "{:064x}", "fcm": "fcmtok:APA91b{:08d}"}
 
 
 class Push(msgspec.Struct, frozen=True, order=True):
@@ -35,9 +36,6 @@ class Push(msgspec.Struct, frozen=True, order=True):
         created_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         token = _TOKENS[self.provider].format(self.device)
         return msgspec.json.encode(message(token, payload=payload, createdAt=created_at))
-
-
-_TOKENS = {"apns": "{:064x}", "fcm": "fcmtok:APA91b{:08d}"}
 
 
 class Device:
