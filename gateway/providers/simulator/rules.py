@@ -1,5 +1,6 @@
 """Verdicts made to order: what the services shall say of the next pushes."""
 
+import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,6 +45,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """Milliseconds to wait before the answer, or before what comes in its place."""
     retry_after: Annotated[int, msgspec.Meta(ge=0)] | None = None
     """Seconds to say in a Retry-After header."""
+    share: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    """Which part of the pushes the rule is for, each one drawn by lot; None: all. The others go on to the next rule."""
     times: Annotated[int, msgspec.Meta(ge=0)] | None = None
     """How many pushes the rule is for; None: all."""
 
@@ -128,11 +131,15 @@ class _Standing:
             and token.startswith(rule.token_prefix or "")
         )
 
+    def is_drawn(self, lot: float) -> bool:
+        return self.rule.share is None or lot < self.rule.share
+
 
 class Rules:
-    """The rules in force, in their order."""
+    """The rules in force, in their order; `chance` draws the lots for those that are for a share of the pushes."""
 
-    def __init__(self) -> None:
+    def __init__(self, chance: random.Random | None = None) -> None:
+        self._chance = chance or random.Random()  # noqa: S311 - no secret
         self._standing: list[_Standing] = []
 
     def replace(self, rules: Sequence[Rule]) -> None:
@@ -146,7 +153,7 @@ class Rules:
     def match(self, platform: Platform, token: str, environment: Environment | None = None) -> Rule | None:
         """Find the first rule for this push and count it as used."""
         for standing in self._standing:
-            if standing.takes(platform, token, environment):
+            if standing.takes(platform, token, environment) and standing.is_drawn(self._chance.random()):
                 if standing.left is not None:
                     standing.left -= 1
                 return standing.rule

@@ -1,6 +1,7 @@
 """Rules: which one is for a push, how often, and what cannot be one."""
 
 import json
+import random
 
 import pytest
 
@@ -9,7 +10,7 @@ from gateway.providers.simulator.rules import BadRules, Rules, parse_rules
 
 
 def rules(*given: Rule) -> Rules:
-    made = Rules()
+    made = Rules(random.Random(1))  # noqa: S311 - the same lots every time
     made.replace(given)
     return made
 
@@ -41,6 +42,26 @@ def test_a_rule_is_used_up():
     assert [rule.times for rule in made.current()] == [0, 0, None]
 
 
+def test_a_rule_for_a_share_leaves_the_others_to_the_next():
+    half, rest = Rule(share=0.5, status=503), Rule()
+    made = rules(half, rest)
+    found = [made.match("fcm", "x") for _ in range(1000)]
+    assert 450 < found.count(half) < 550
+    assert found.count(half) + found.count(rest) == 1000
+    assert len({tuple(found[start : start + 8]) for start in range(0, 1000, 8)}) > 50, "drawn by lot, not in turn"
+
+
+def test_shares_may_be_none_and_all():
+    made = rules(Rule(share=0, status=404), Rule(share=1, status=503), Rule())
+    assert {made.match("fcm", "x").status for _ in range(100)} == {503}
+
+
+def test_of_a_share_only_those_drawn_use_the_rule_up():
+    made = rules(Rule(share=0.5, times=3, status=503))
+    found = [made.match("fcm", "x") for _ in range(100)]
+    assert len(found) - found.count(None) == 3
+
+
 def test_no_rules_match_nothing():
     assert Rules().match("fcm", "x") is None
 
@@ -56,6 +77,7 @@ def test_every_field_can_be_given():
         "h2": "early",
         "delay_ms": 5,
         "retry_after": 3,
+        "share": 0.5,
         "times": 1,
     }
     (rule,) = parse_rules(json.dumps([given]).encode())
@@ -84,6 +106,8 @@ def test_null_is_as_good_as_absent():
         (b'[{"status": 410, "reason": "white space"}]', 0, "reason"),
         (b'[{"status": 503, "retry_after": -1}]', 0, "retry_after"),
         (b'[{"delay_ms": 1.5}]', 0, "delay_ms"),
+        (b'[{"share": 1.5}]', 0, "share"),
+        (b'[{"share": -0.1}]', 0, "share"),
         (b'[{"times": -1}]', 0, "times"),
         (b'[{"token": "x"}]', 0, "token"),
         (b'[{"h2": "slow"}]', 0, "h2"),
