@@ -86,7 +86,7 @@ class Rotation:
 
     async def _bring_in(self, files: KeyFiles) -> None:
         """Make a new key, or the one of a rotation that was interrupted, the primary of every gateway."""
-        new = await asyncio.to_thread(files.underway) or await asyncio.to_thread(files.add)
+        new = await asyncio.to_thread(lambda: files.underway() or files.add())
         self._onlooker.says(f"The new key {new} is in {files.path}.")
         await self._wait(f"know the new key {new}", lambda gateway: new in gateway.keys)
         await asyncio.to_thread(files.promote, new)
