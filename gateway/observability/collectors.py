@@ -119,7 +119,7 @@ class OutboxCollector(Collector):
             "push_outbox_oldest_timestamp_seconds", "When the oldest stored push came; 0: there is none.", outbox.oldest
         )
         yield GaugeMetricFamily("push_outbox_in_flight", "Stored pushes being attempted.", outbox.in_flight)
-        yield GaugeMetricFamily("push_store_up", "Whether the store answers.", outbox.store_answers)
+        yield GaugeMetricFamily("push_store_up", "Whether the store answers.", float(outbox.store_answers))
         resting = GaugeMetricFamily(
             "push_breaker_open", "Lanes that are in trouble: their pushes are stored.", labels=("app", "provider")
         )
