@@ -31,6 +31,8 @@ DOUBT_SECONDS = 6.0
 RETRY_SECONDS = 1.0
 """The pause after the store has failed to take what is done."""
 BATCH = 500
+FEW_ITEMS = 10_000
+"""Up to so many, the lines of all of them are known here, whoever has put them in."""
 FULL_RETRY_AFTER = 60.0
 
 T = TypeVar("T")
@@ -53,7 +55,7 @@ class Outbox:
         self._limits = limits
         self._owner = secrets.token_hex(8)
         self._held: dict[str, OutboxItem] = {}
-        self._lines: dict[str, float] = {}  # those this process has put items into, and when
+        self._lines: dict[str, float] = {}  # those in which items wait, and when this process put the last one in
         self._doubtful: dict[str, float] = {}  # those the store may have taken after all, and when they were given up
         self._count = OutboxCount({})
         self._added: Counter[str] = Counter()  # since that count
@@ -73,7 +75,7 @@ class Outbox:
         return self._count
 
     def waits(self, line: str) -> bool:
-        """Tell whether earlier pushes of a line, put in here, may still wait."""
+        """Tell whether earlier pushes of a line wait, as far as it is known here."""
         return line in self._lines
 
     async def put(self, item: OutboxItem, leased: bool) -> Later | None:
@@ -207,5 +209,12 @@ class Outbox:
         self._count = await self._store.outbox.count()
         self._added -= counted
         looked_at = self._clock.monotonic()
-        waiting = await self._store.outbox.lines(set(self._lines)) if self._lines else set()
-        self._lines = {line: at for line, at in self._lines.items() if line in waiting or at >= looked_at}
+        waiting = await self._waiting_lines()
+        put_in_since = {line: at for line, at in self._lines.items() if at >= looked_at}
+        self._lines = dict.fromkeys(waiting, float("-inf")) | put_in_since
+
+    async def _waiting_lines(self) -> set[str]:
+        """Find the lines that others have put items into as well, unless there are too many."""
+        if self._count.total == 0 and not self._lines:
+            return set()
+        return await self._store.outbox.lines(None if self._count.total <= FEW_ITEMS else set(self._lines))

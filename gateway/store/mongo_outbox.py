@@ -55,9 +55,9 @@ class MongoOutbox:
         """Count the items of every workspace."""
         return await self._run(_count)
 
-    async def lines(self, lines: Collection[str]) -> set[str]:
-        """Return those of the lines in which items wait."""
-        return await self._run(_lines, lines)
+    async def lines(self, among: Collection[str] | None) -> set[str]:
+        """Return the lines in which items wait."""
+        return await self._run(_lines, among)
 
     async def find(self, key: str) -> str | None:
         """Return the id of an item with this key."""
@@ -114,8 +114,9 @@ async def _count(database: Database) -> OutboxCount:
     return OutboxCount({one["_id"]: one["count"] for one in found}, oldest)
 
 
-async def _lines(database: Database, lines: Collection[str]) -> set[str]:
-    return set(await database[OUTBOX].distinct("line", {"line": {"$in": [*lines]}}))
+async def _lines(database: Database, among: Collection[str] | None) -> set[str]:
+    wanted = {} if among is None else {"line": {"$in": [*among]}}
+    return set(await database[OUTBOX].distinct("line", wanted))
 
 
 async def _find(database: Database, key: str) -> str | None:

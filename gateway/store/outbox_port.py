@@ -49,8 +49,8 @@ class OutboxStore(Protocol):
         """Count the items of every workspace."""
         ...
 
-    async def lines(self, lines: Collection[str]) -> set[str]:
-        """Return those of the lines in which items wait."""
+    async def lines(self, among: Collection[str] | None) -> set[str]:
+        """Return the lines in which items wait: those of the ones given, or (None) all there are."""
         ...
 
     async def find(self, key: str) -> str | None:

@@ -54,6 +54,7 @@ _POSTPONE = (
 _FINISH = f"DELETE FROM outbox WHERE id IN {_GIVEN}"  # noqa: S608
 _COUNT = "SELECT workspace, count(*), min(received_at) FROM outbox GROUP BY workspace"
 _LINES = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM outbox WHERE line = value)"
+_ALL_LINES = "SELECT line FROM outbox WHERE is_first"
 _FIND = "SELECT id FROM outbox WHERE key = ? LIMIT 1"
 
 
@@ -94,9 +95,9 @@ class SqliteOutbox:
         """Count the items of every workspace."""
         return await self._run(_count)
 
-    async def lines(self, lines: Collection[str]) -> set[str]:
-        """Return those of the lines in which items wait."""
-        return await self._run(_lines, lines)
+    async def lines(self, among: Collection[str] | None) -> set[str]:
+        """Return the lines in which items wait."""
+        return await self._run(_lines, among)
 
     async def find(self, key: str) -> str | None:
         """Return the id of an item with this key."""
@@ -178,8 +179,9 @@ def _count(connection: sqlite3.Connection) -> OutboxCount:
     return OutboxCount({workspace: count for workspace, count, _ in found}, min((at for *_, at in found), default=None))
 
 
-def _lines(connection: sqlite3.Connection, lines: Collection[str]) -> set[str]:
-    return {line for (line,) in connection.execute(_LINES, (_list(lines),))}
+def _lines(connection: sqlite3.Connection, among: Collection[str] | None) -> set[str]:
+    found = connection.execute(_ALL_LINES) if among is None else connection.execute(_LINES, (_list(among),))
+    return {line for (line,) in found}
 
 
 def _find(connection: sqlite3.Connection, key: str) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.model.device import Device, DeviceQuery
-from gateway.store.crypto import local_vault
+from gateway.store.local_keys import local_vault
 from gateway.store.sqlite import SqliteStore
 from tests.cli.process import Ended, push_gateway
 from tests.sightings import TOKEN, known

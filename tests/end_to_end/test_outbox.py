@@ -143,6 +143,21 @@ async def test_afterwards_pushes_go_out_at_once_again(still: Still) -> None:
     assert (await still.push()).code == "delivered"
 
 
+async def test_another_gateway_on_the_store_keeps_the_order_too(still: Still, until: Callable[..., Any]) -> None:
+    still.simulator.set_rules([Rule(status=503)])
+    assert (await still.push(notId=1)).code == "stored_later"
+    async with AsyncExitStack() as cleanup:
+        settings = await asyncio.to_thread(settings_of, still.simulator, DeliverySettings())
+        other = await start_gateway(still.simulator, cleanup, settings, still.clock)
+        other.secret = still.running.secret
+        await until(lambda: other.gateway.owed.outbox.count.total)
+        still.simulator.set_rules([])
+        assert (await other.push("apn", message(IPHONE, notId=2))).code == "stored_in_line"
+        await still.empty()
+    taken = [entry.payload["aps"]["thread-id"] for entry in still.simulator.received if entry.status == 200]
+    assert taken == ["1", "2"]
+
+
 async def test_another_provider_is_not_touched(still: Still) -> None:
     still.simulator.set_rules([Rule(platform="apns", status=503)])
     await still.rest()

@@ -44,6 +44,7 @@ async def test_nothing_to_put_renew_postpone_or_finish_is_no_error(store: Store)
     await store.outbox.postpone("me", [])
     await store.outbox.finish([])
     assert await store.outbox.lines([]) == set()
+    assert await store.outbox.lines(None) == set()
     assert await store.outbox.claim(claim(0)) == []
 
 
@@ -244,6 +245,8 @@ async def test_of_thousands_of_lines_those_with_items_are_known(store: Store) ->
     await store.outbox.put([owed(line, line=line) for line in lines[::2]])
     await store.outbox.put([owed("leased", line="leased", owner="me", leased_until=9e9, due_at=9e9)])
     assert await store.outbox.lines([*lines, "leased"]) == {*lines[::2], "leased"}
+    assert await store.outbox.lines(lines[:2]) == {lines[0]}
+    assert await store.outbox.lines(None) == {*lines[::2], "leased"}
 
 
 async def test_an_item_is_found_by_its_key(store: Store) -> None:
