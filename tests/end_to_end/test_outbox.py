@@ -151,6 +151,7 @@ async def test_another_gateway_on_the_store_keeps_the_order_too(still: Still, un
         other = await start_gateway(still.simulator, cleanup, settings, still.clock)
         other.secret = still.running.secret
         await until(lambda: other.gateway.owed.outbox.count.total)
+        await still.clock.advance(0.001)
         still.simulator.set_rules([])
         assert (await other.push("apn", message(IPHONE, notId=2))).code == "stored_in_line"
         await still.empty()
