@@ -47,6 +47,12 @@ class Handover:
         """Attempt a push, or store it.
 
         Args:
+        report = await self._attempt_or_keep(push, answer_by)
+        if not isinstance(report.outcome, Later | Stored):
+            self._outbox.withdraw(push.notification.id)
+        return report
+
+    async def _attempt_or_keep(self, push: Push, answer_by: float) -> Report:
             push: what to deliver.
             answer_by: until when an answer is of use, in seconds of the monotonic clock: the limit of the attempt.
         """

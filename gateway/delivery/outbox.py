@@ -13,6 +13,7 @@ import structlog
 
 from gateway.delivery.group_commit import GroupCommit
 from gateway.model.clock import Clock, time_limit
+from gateway.delivery.doubts import Doubts
 from gateway.model.errors import StoreError
 from gateway.model.outbox import Claim, Lane, LateVerdict, OutboxCount, OutboxItem, Postponement
 from gateway.model.outcome import Later
@@ -26,8 +27,6 @@ RENEW_TURNS = 5
 """How many such pauses lie between two renewals."""
 PUT_SECONDS = 3.0
 """How long a push waits for the store until its server is asked to come again."""
-DOUBT_SECONDS = 6.0
-"""After which a write that was given up has happened or never will: the adapters bound theirs to 5 s."""
 RETRY_SECONDS = 1.0
 """The pause after the store has failed to take what is done."""
 BATCH = 500
@@ -56,7 +55,9 @@ class Outbox:
         self._owner = secrets.token_hex(8)
         self._held: dict[str, OutboxItem] = {}
         self._lines: dict[str, float] = {}  # those in which items wait, and when this process put the last one in
-        self._doubtful: dict[str, float] = {}  # those the store may have taken after all, and when they were given up
+        self._doubts = Doubts(clock)
+        self._renew_at = clock.monotonic()
+        self._store_answers = True
         self._count = OutboxCount({})
         self._added: Counter[str] = Counter()  # since that count
         self._puts = GroupCommit(store.outbox.put, BATCH)
@@ -97,13 +98,18 @@ class Outbox:
         except (StoreError, TimeoutError) as error:
             log.warning("push_not_stored", request_id=item.id, error=str(error) or "the store took too long")
             self._held.pop(item.id, None)
-            self._doubtful[item.id] = self._clock.monotonic()
+            self._doubts.arise(item.id)
             return Later(Reason.STORE_UNAVAILABLE)
         self._lines[item.line] = self._clock.monotonic()
+        self._doubts.vanish(item.id)
         self._added[item.workspace] += 1
         return None
 
     def _refusal(self, workspace: str) -> Later | None:
+    def withdraw(self, push_id: str) -> None:
+        """Hear that a push is done: should the store have taken it though it did not say so, it is taken out."""
+        self._doubts.withdraw(push_id)
+
         """Count what others have put in since the last look as nothing: the limits are there to bound, not to bill."""
         if self._count.total + self._added.total() >= self._limits.total:
             return Later(Reason.OUTBOX_FULL, retry_after=FULL_RETRY_AFTER)
@@ -196,12 +202,9 @@ class Outbox:
             log.error("outbox_watch_failed", exc_info=error)
 
     async def _settle_doubts(self) -> None:
-        """Take out what was answered otherwise, or its repetition would be one too many."""
-        before = self._clock.monotonic() - DOUBT_SECONDS
-        if settled := [key for key, at in self._doubtful.items() if at <= before]:
-            await self._store.outbox.finish(settled)
-            for key in settled:
-                del self._doubtful[key]
+        if unwanted := self._doubts.unwanted():
+            await self._store.outbox.finish(unwanted)
+            self._doubts.settle(unwanted)
 
     async def _look(self) -> None:
         """Count anew; what was put in meanwhile may be counted twice until the next look."""

@@ -1,0 +1,100 @@
+"""What the gateway owes, while the store comes and goes."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.delivery.outbox import Outbox, OutboxLimits
+from gateway.model.outbox import OutboxItem
+from gateway.model.outcome import Later
+from gateway.model.reason import Reason
+from gateway.store.sqlite import SqliteStore
+from tests.clock import ManualClock
+from tests.store.owed import owed
+
+UNAVAILABLE = Later(Reason.STORE_UNAVAILABLE)
+TABLES = ("outbox", "late_verdicts")
+
+
+class Trouble:
+    """Takes the tables away, as a failing disk would, and brings them back."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    async def begins(self) -> None:
+        await asyncio.to_thread(self._rename, "", "lost_")
+
+    async def ends(self) -> None:
+        await asyncio.to_thread(self._rename, "lost_", "")
+
+    def _rename(self, old: str, new: str) -> None:
+        with closing(sqlite3.connect(self._file, isolation_level=None)) as connection:
+            connection.execute("PRAGMA legacy_alter_table = ON")
+            for table in TABLES:
+                connection.execute(f"ALTER TABLE {old}{table} RENAME TO {new}{table}")
+
+
+@pytest.fixture
+def trouble(store: SqliteStore, tmp_path: Path) -> Trouble:
+    return Trouble(tmp_path / "gateway.db")
+
+
+@pytest.fixture
+async def outbox(store: SqliteStore, clock: ManualClock) -> AsyncIterator[Outbox]:
+    outbox = Outbox(store, clock, OutboxLimits(total=100, per_workspace=100))
+    running = asyncio.create_task(outbox.run())
+    yield outbox
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.fixture
+def passes(clock: ManualClock) -> Callable[..., Any]:
+    """Let time pass second by second, and the store do what it is asked meanwhile."""
+
+    async def wait(seconds: float) -> None:
+        for _ in range(round(seconds)):
+            await clock.advance(1.0)
+            await asyncio.sleep(0.01)
+
+    return wait
+
+
+def item(clock: ManualClock, key: str = "one", **fields: Any) -> OutboxItem:
+    now = clock.now()
+    return owed(key, received_at=now, due_at=now, expires_at=now + 3600, **fields)
+
+
+async def kept(store: SqliteStore) -> list[str]:
+    return [one.id for one in await store.page(OutboxItem, None, 9)]
+
+
+async def test_what_is_kept_at_the_second_try_stays(
+    outbox: Outbox, store: SqliteStore, clock: ManualClock, trouble: Trouble, passes: Callable[..., Any]
+) -> None:
+    one = item(clock)
+    await trouble.begins()
+    assert await outbox.put(one, leased=True) == UNAVAILABLE
+    await trouble.ends()
+    assert await outbox.put(one, leased=False) is None
+    await passes(30)
+    assert await kept(store) == ["one"]
+
+
+async def test_what_the_store_took_late_stays_until_the_push_is_done(
+    outbox: Outbox, store: SqliteStore, clock: ManualClock, trouble: Trouble, passes: Callable[..., Any]
+) -> None:
+    one, other = item(clock), item(clock, "other")
+    await trouble.begins()
+    assert [await outbox.put(each, leased=True) for each in (one, other)] == [UNAVAILABLE] * 2
+    await trouble.ends()
+    await store.outbox.put([one, other])
+    outbox.withdraw("other")
+    await passes(30)
+    assert await kept(store) == ["one"]
