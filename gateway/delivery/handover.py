@@ -3,7 +3,6 @@
 import asyncio
 
 import msgspec
-import structlog
 
 from gateway.delivery.breaker import Breakers
 from gateway.delivery.dispatcher import Dispatcher, lane_of
@@ -17,8 +16,6 @@ from gateway.model.clock import Clock
 from gateway.model.outbox import Lane, OutboxItem
 from gateway.model.outcome import Later, Outcome, Stored
 from gateway.model.reason import Reason
-
-log = structlog.stdlib.get_logger("gateway.delivery")
 
 
 class Handover:
@@ -47,15 +44,15 @@ class Handover:
         """Attempt a push, or store it.
 
         Args:
+            push: what to deliver.
+            answer_by: until when an answer is of use, in seconds of the monotonic clock: the limit of the attempt.
+        """
         report = await self._attempt_or_keep(push, answer_by)
         if not isinstance(report.outcome, Later | Stored):
             self._outbox.withdraw(push.notification.id)
         return report
 
     async def _attempt_or_keep(self, push: Push, answer_by: float) -> Report:
-            push: what to deliver.
-            answer_by: until when an answer is of use, in seconds of the monotonic clock: the limit of the attempt.
-        """
         routes = await self._dispatcher.routes(push)
         if isinstance(routes, Outcome):
             return Report(routes, push)
@@ -131,12 +128,8 @@ class Handover:
         task.add_done_callback(self._under_way.discard)
 
     async def _finish(self, attempt: asyncio.Task[Report], item: OutboxItem, push: Push) -> None:
-        try:
-            report = await attempt
-        except Exception as error:  # a fault of ours: the item is attempted again by its lease
-            log.error("attempt_failed", request_id=item.id, exc_info=error)
-            report = Report(Later(Reason.INTERNAL_ERROR), push)
-        await self._settlement.settle(item, push, report)
+        with self._outbox.at_work(item):
+            await self._settlement.settle(item, push, await attempt)
 
 
 def _item(push: Push, lane: Lane, due_at: float, reason: Reason) -> OutboxItem:

@@ -6,14 +6,16 @@ and nobody else sends what one is just sending.
 
 import secrets
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
 import structlog
 
+from gateway.delivery.doubts import Doubts
 from gateway.delivery.group_commit import GroupCommit
 from gateway.model.clock import Clock, time_limit
-from gateway.delivery.doubts import Doubts
 from gateway.model.errors import StoreError
 from gateway.model.outbox import Claim, Lane, LateVerdict, OutboxCount, OutboxItem, Postponement
 from gateway.model.outcome import Later
@@ -23,8 +25,7 @@ from gateway.store.port import Store
 LEASE_SECONDS = 15.0
 WATCH_SECONDS = 1.0
 """The pause between two looks at what lies in the store."""
-RENEW_TURNS = 5
-"""How many such pauses lie between two renewals."""
+RENEW_SECONDS = 5.0
 PUT_SECONDS = 3.0
 """How long a push waits for the store until its server is asked to come again."""
 RETRY_SECONDS = 1.0
@@ -100,16 +101,16 @@ class Outbox:
             self._held.pop(item.id, None)
             self._doubts.arise(item.id)
             return Later(Reason.STORE_UNAVAILABLE)
-        self._lines[item.line] = self._clock.monotonic()
         self._doubts.vanish(item.id)
+        self._lines[item.line] = self._clock.monotonic()
         self._added[item.workspace] += 1
         return None
 
-    def _refusal(self, workspace: str) -> Later | None:
     def withdraw(self, push_id: str) -> None:
         """Hear that a push is done: should the store have taken it though it did not say so, it is taken out."""
         self._doubts.withdraw(push_id)
 
+    def _refusal(self, workspace: str) -> Later | None:
         """Count what others have put in since the last look as nothing: the limits are there to bound, not to bill."""
         if self._count.total + self._added.total() >= self._limits.total:
             return Later(Reason.OUTBOX_FULL, retry_after=FULL_RETRY_AFTER)
@@ -138,8 +139,19 @@ class Outbox:
         return Claim(owner=self._owner, now=now, until=now + LEASE_SECONDS, limit=limit, closed=closed)
 
     def _hold(self, items: list[OutboxItem]) -> list[OutboxItem]:
-        self._held.update((item.id, item) for item in items)
-        return items
+        """Leave out what is worked on here already, and whose lease ran out while the store was away."""
+        new = [item for item in items if item.id not in self._held]
+        self._held.update((item.id, item) for item in new)
+        return new
+
+    @contextmanager
+    def at_work(self, item: OutboxItem) -> Iterator[None]:
+        """Work on an item in the block; after a fault of ours its lease runs out, and it is tried again."""
+        try:
+            yield
+        except Exception as error:
+            log.error("stored_push_failed", request_id=item.id, exc_info=error)
+            self._held.pop(item.id, None)
 
     async def finish(self, item: OutboxItem, verdict: LateVerdict | None = None) -> None:
         """Take out what is done, however long the store takes; the verdict that nobody was told is kept before."""
@@ -153,18 +165,18 @@ class Outbox:
         await self._until_written(
             self._postponements, Postponement(id=item.id, due_at=due_at, attempts=attempts, reason=reason)
         )
-        self._held.pop(item.id, None)
 
     async def _postpone_all(self, postponements: list[Postponement]) -> None:
         await self._store.outbox.postpone(self._owner, postponements)
+        for one in postponements:  # at once, for it may be claimed again before those who wait are told
+            self._held.pop(one.id, None)
 
     async def _until_written(self, commit: GroupCommit[T], one: T) -> None:
         """Try for as long as it takes: the lease keeps others away as far as the store can be told of it."""
         while True:
             try:
                 await commit.add(one)
-            except StoreError as error:
-                log.warning("outbox_waits_for_store", error=str(error))
+            except StoreError:  # the watch tells of it, once for all
                 await self._clock.sleep(RETRY_SECONDS)
             else:
                 return
@@ -183,23 +195,30 @@ class Outbox:
 
     async def run(self) -> None:
         """Renew the leases, and look at what lies in the store, until cancelled."""
-        turn = 0
         while True:
-            await self._watch(renew=turn % RENEW_TURNS == 0)
+            await self._watch()
             await self._clock.sleep(WATCH_SECONDS)
-            turn += 1
 
-    async def _watch(self, renew: bool) -> None:
+    async def _watch(self) -> None:
         try:
-            if renew and self._held:
-                until = self._clock.now() + LEASE_SECONDS
-                await self._store.outbox.renew(self._owner, set(self._held), until)
+            await self._renew()
             await self._settle_doubts()
             await self._look()
         except StoreError as error:
-            log.warning("outbox_not_watched", error=str(error))
+            if self._store_answers:
+                log.warning("outbox_not_watched", error=str(error))
+            self._store_answers = False
         except Exception as error:  # a fault of ours must not end the renewing
             log.error("outbox_watch_failed", exc_info=error)
+        else:
+            self._store_answers = True
+
+    async def _renew(self) -> None:
+        now = self._clock.monotonic()
+        if now >= self._renew_at:
+            if self._held:
+                await self._store.outbox.renew(self._owner, set(self._held), self._clock.now() + LEASE_SECONDS)
+            self._renew_at = now + RENEW_SECONDS
 
     async def _settle_doubts(self) -> None:
         if unwanted := self._doubts.unwanted():

@@ -15,7 +15,7 @@ from gateway.delivery.snapshot import Member
 from gateway.model.clock import Clock
 from gateway.model.errors import StoreError
 from gateway.model.outbox import Lane, OutboxItem
-from gateway.model.outcome import Cleared, Expired, Later
+from gateway.model.outcome import Cleared, Expired
 from gateway.model.reason import Reason
 from gateway.model.workspace import Workspace
 
@@ -122,7 +122,7 @@ class Redelivery:
 
     def _start(self, item: OutboxItem) -> None:
         self._by_lane[item.lane] += 1
-        task = asyncio.create_task(self._work_on(item), name="stored push")
+        task = asyncio.create_task(self._see_through(item), name="stored push")
         self._under_way.add(task)
         task.add_done_callback(lambda done: self._ended(done, item.lane))
 
@@ -132,6 +132,10 @@ class Redelivery:
         if not self._by_lane[lane]:
             del self._by_lane[lane]
         self._woken.set()
+
+    async def _see_through(self, item: OutboxItem) -> None:
+        with self._outbox.at_work(item):
+            await self._work_on(item)
 
     async def _work_on(self, item: OutboxItem) -> None:
         push = Push(self._member(item), item.notification, item.device, item.key)
@@ -143,7 +147,7 @@ class Redelivery:
             await self._outbox.postpone(item, item.due_at, item.attempts, item.reason)
             return
         else:
-            report = await self._attempt(item, push)
+            report = await self._dispatcher.attempt(push, self._clock.monotonic() + ATTEMPT_SECONDS)
         await self._settlement.settle(item, push, report)
 
     def _member(self, item: OutboxItem) -> Member:
@@ -151,10 +155,3 @@ class Redelivery:
         snapshot = self._follower.snapshot
         gone = Workspace(id=item.workspace, name=item.workspace, apps=(), secrets=(), suspended=True)
         return (snapshot and snapshot.by_id(item.workspace)) or Member(gone, networks=(), by_topic={}, android=())
-
-    async def _attempt(self, item: OutboxItem, push: Push) -> Report:
-        try:
-            return await self._dispatcher.attempt(push, self._clock.monotonic() + ATTEMPT_SECONDS)
-        except Exception as error:  # a fault of ours must cost this push an attempt, not its life
-            log.error("attempt_failed", request_id=item.id, exc_info=error)
-            return Report(Later(Reason.INTERNAL_ERROR), push, item.lane.app)

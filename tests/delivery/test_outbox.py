@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from gateway.delivery.outbox import Outbox, OutboxLimits
+from gateway.delivery.outbox import LEASE_SECONDS, Outbox, OutboxLimits
 from gateway.model.outbox import OutboxItem
 from gateway.model.outcome import Later
 from gateway.model.reason import Reason
 from gateway.store.sqlite import SqliteStore
 from tests.clock import ManualClock
-from tests.store.owed import owed
+from tests.store.owed import claim, owed
 
 UNAVAILABLE = Later(Reason.STORE_UNAVAILABLE)
 TABLES = ("outbox", "late_verdicts")
@@ -98,3 +99,63 @@ async def test_what_the_store_took_late_stays_until_the_push_is_done(
     outbox.withdraw("other")
     await passes(30)
     assert await kept(store) == ["one"]
+
+
+async def test_a_lease_is_renewed_while_the_work_goes_on_and_not_when_it_has_failed(
+    outbox: Outbox, store: SqliteStore, clock: ManualClock, passes: Callable[..., Any]
+) -> None:
+    one = item(clock)
+    await outbox.put(one, leased=True)
+    await passes(3 * LEASE_SECONDS)
+    assert await store.outbox.claim(claim(now=clock.now())) == []
+    with capture_logs() as logs, outbox.at_work(one):
+        raise RuntimeError("a fault of ours")
+    assert [(entry["event"], entry["request_id"]) for entry in logs] == [("stored_push_failed", "one")]
+    assert outbox.in_flight == 0
+    await passes(LEASE_SECONDS + 1)
+    assert [each.id for each in await store.outbox.claim(claim(now=clock.now()))] == ["one"]
+
+
+class Slow:
+    """A store that takes its time to count."""
+
+    def __init__(self, store: SqliteStore, clock: ManualClock) -> None:
+        self._store = store.outbox
+        self._clock = clock
+        self.late_verdicts = store.late_verdicts
+        self.outbox = self
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def count(self) -> Any:
+        await self._clock.sleep(4.0)
+        return await self._store.count()
+
+
+async def test_a_slow_store_does_not_make_leases_run_out(
+    store: SqliteStore, clock: ManualClock, passes: Callable[..., Any]
+) -> None:
+    slow: Any = Slow(store, clock)
+    outbox = Outbox(slow, clock, OutboxLimits(total=100, per_workspace=100))
+    running = asyncio.create_task(outbox.run())
+    await outbox.put(item(clock), leased=True)
+    for _ in range(40):
+        await passes(1)
+        assert await store.outbox.claim(claim(now=clock.now())) == []
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_is_worked_on_is_not_begun_anew_when_its_lease_ran_out_in_an_outage(
+    outbox: Outbox, store: SqliteStore, clock: ManualClock, trouble: Trouble, passes: Callable[..., Any]
+) -> None:
+    one = item(clock)
+    await outbox.put(one, leased=True)
+    await trouble.begins()
+    await passes(LEASE_SECONDS + 5)
+    await trouble.ends()
+    assert await outbox.claim(9, frozenset()) == []
+    await outbox.postpone(one, clock.now(), 1, "reason")
+    assert [each.id for each in await outbox.claim(9, frozenset())] == ["one"]
+    assert outbox.in_flight == 1
