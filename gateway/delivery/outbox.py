@@ -64,7 +64,7 @@ class Outbox:
         self._puts = GroupCommit(store.outbox.put, BATCH)
         self._finishes = GroupCommit(store.outbox.finish, BATCH)
         self._postponements = GroupCommit(self._postpone_all, BATCH)
-        self._verdicts = GroupCommit(store.late_verdicts.put, BATCH)
+        self._verdicts = GroupCommit(self._put_verdicts, BATCH)
 
     @property
     def in_flight(self) -> int:
@@ -170,6 +170,11 @@ class Outbox:
         await self._store.outbox.postpone(self._owner, postponements)
         for one in postponements:  # at once, for it may be claimed again before those who wait are told
             self._held.pop(one.id, None)
+
+    async def _put_verdicts(self, verdicts: list[LateVerdict]) -> None:
+        """Date them anew: who follows looks back a little only, and these may have waited long for the store."""
+        now = self._clock.now()
+        await self._store.late_verdicts.put([msgspec.structs.replace(verdict, at=now) for verdict in verdicts])
 
     async def _until_written(self, commit: GroupCommit[T], one: T) -> None:
         """Try for as long as it takes: the lease keeps others away as far as the store can be told of it."""

@@ -7,16 +7,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.delivery.late_verdicts import OVERLAP_SECONDS
 from gateway.delivery.outbox import LEASE_SECONDS, Outbox, OutboxLimits
 from gateway.model.outbox import OutboxItem
 from gateway.model.outcome import Later
 from gateway.model.reason import Reason
 from gateway.store.sqlite import SqliteStore
 from tests.clock import ManualClock
-from tests.store.owed import claim, owed
+from tests.store.owed import claim, late, owed
 
 UNAVAILABLE = Later(Reason.STORE_UNAVAILABLE)
 TABLES = ("outbox", "late_verdicts")
@@ -159,3 +161,20 @@ async def test_what_is_worked_on_is_not_begun_anew_when_its_lease_ran_out_in_an_
     await outbox.postpone(one, clock.now(), 1, "reason")
     assert [each.id for each in await outbox.claim(9, frozenset())] == ["one"]
     assert outbox.in_flight == 1
+
+
+async def test_a_late_verdict_that_had_to_wait_for_the_store_is_heard_by_all(
+    outbox: Outbox, store: SqliteStore, clock: ManualClock, trouble: Trouble, passes: Callable[..., Any]
+) -> None:
+    one = item(clock)
+    await outbox.put(one, leased=True)
+    await trouble.begins()
+    finishing = asyncio.create_task(outbox.finish(one, late("device", at=clock.now())))
+    await passes(2 * OVERLAP_SECONDS)
+    assert not finishing.done()
+    await trouble.ends()
+    await passes(2)
+    await finishing
+    (heard,) = await store.late_verdicts.since(clock.now() - OVERLAP_SECONDS, 9)
+    assert msgspec.structs.replace(heard, at=0.0) == late("device", at=0.0)
+    assert await kept(store) == []
