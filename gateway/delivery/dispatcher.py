@@ -64,11 +64,16 @@ class Dispatcher:
             return Rejected(Reason.TOPIC_MISSING)
         routes = member.routes(notification)
         if routes:
-            return routes
+            return self._resting_last(routes, notification)
         try:
             return await self._routes_now(member, notification) or Rejected(_no_route(notification))
         except StoreError:
             return Later(Reason.STORE_UNAVAILABLE)
+
+    def _resting_last(self, routes: tuple[Route, ...], notification: Notification) -> tuple[Route, ...]:
+        """Keep an app in trouble from hiding the next one, which may be the device's."""
+        resting = self._breakers.resting()
+        return tuple(sorted(routes, key=lambda route: lane_of(route, notification) in resting))
 
     async def _routes_now(self, member: Member, notification: Notification) -> tuple[Route, ...]:
         name = member.workspace.name

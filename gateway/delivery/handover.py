@@ -92,7 +92,8 @@ class Handover:
                 return Report(Stored(Reason.STORED_SLOW, due_at=item.due_at), push, lane.app)
         report = await attempt  # nobody else can see it through, so the server waits
         if isinstance(report.outcome, Later):
-            return await self._keep_for_later(push, lane, report, report.outcome.retry_after)
+            failed = Lane(report.app or lane.app, lane.provider)
+            return await self._keep_for_later(push, failed, report, report.outcome.retry_after)
         return report
 
     async def _is_in_time(self, attempt: asyncio.Task[Report]) -> bool:
