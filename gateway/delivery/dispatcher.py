@@ -58,7 +58,7 @@ class Dispatcher:
         return Report(routes, push) if isinstance(routes, Outcome) else await self.along(routes, push, answer_by)
 
     async def routes(self, push: Push) -> tuple[Route, ...] | Outcome:
-        """Find the ways for a push; as a 422 is final, the store is asked before none is said to exist."""
+        """Find the ways for a push, those that rest last; as a 422 is final, the store is asked before it is said."""
         member, notification = push.member, push.notification
         if notification.platform is Platform.APN and not notification.topic:
             return Rejected(Reason.TOPIC_MISSING)
