@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway.app import following
 from gateway.config import DeliverySettings
 from gateway.providers.simulator import Rule, Simulator
 from tests.clock import ManualClock
@@ -144,11 +145,11 @@ async def test_a_late_verdict_that_nobody_can_take_is_told_later(still: Still, s
 
 async def test_readyz_and_metrics_tell_and_keep_no_push_away(still: Still, store: Store) -> None:
     operator = still.running.operator_url
+    follower = still.running.gateway.follower
     assert b"push_store_up 1.0" in (await still.running.get(f"{operator}/metrics")).body
     await store.goes()
-    with pytest.raises(Exception, match="no such table"):
-        await still.running.gateway.follower.check()
-    still.running.gateway.follower.store_answers = False
+    async with following(still.running.gateway):
+        await still.passes(lambda: not follower.store_answers)
     ready = await still.running.get(f"{operator}/readyz")
     assert (ready.status, list(ready.document["troubles"])) == (200, ["store"])
     assert b"push_store_up 0.0" in (await still.running.get(f"{operator}/metrics")).body
