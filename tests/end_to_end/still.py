@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.delivery.breaker import TRIP_SECONDS
+from gateway.delivery.devices import device_hash
 from gateway.model.delivery import Delivery, DeliveryQuery
 from gateway.providers.simulator.ledger import Received
 from tests.clock import ManualClock
@@ -33,6 +34,16 @@ class Still:
             assert (await self.push(tokens[-1])).code == "stored_later"
             await self.clock.advance(TRIP_SECONDS if len(tokens) == 1 else 0.0)
         return tokens
+
+    async def asked(self, pushes: int = 1) -> None:
+        """Wait until so many pushes wait for Apple's answer; no time passes."""
+        registry = self.running.gateway.metrics.registry
+        await self._until(lambda: registry.get_sample_value("push_inflight", {"provider": "apns"}) == pushes)
+
+    async def out_of_line(self, token: str) -> None:
+        """Let time pass until the gateway knows that nothing waits for a device any more."""
+        line = device_hash(self.running.gateway.vault, token)
+        await self.passes(lambda: not self.running.gateway.owed.outbox.waits(line))
 
     async def received(self, number: int) -> list[Received]:
         """Let time pass until the provider has got so many pushes."""

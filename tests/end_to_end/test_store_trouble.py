@@ -120,15 +120,14 @@ async def test_the_work_goes_on_when_the_store_is_back(still: Still, store: Stor
     assert [entry.status for entry in still.simulator.received] == [503, 200]
 
 
-async def test_what_was_sent_while_the_store_was_away_is_not_sent_again(
-    still: Still, store: Store, until: Callable[..., Any]
-) -> None:
+async def test_what_was_sent_while_the_store_was_away_is_not_sent_again(still: Still, store: Store) -> None:
     still.simulator.set_rules([Rule(delay_ms=300, times=1)])
     pushed = asyncio.create_task(still.push())
-    await still.passes(pushed.done, step=0.1)
+    await still.asked()
+    await still.clock.advance(0.6)
     assert (await pushed).code == "stored_slow"
     await store.goes()
-    await until(lambda: still.simulator.received)
+    await still.asked(0)
     for _ in range(5):
         await still.clock.advance(1)
         await asyncio.sleep(0.05)
@@ -143,7 +142,8 @@ async def test_what_the_store_took_too_late_is_not_sent_again_once_it_is_deliver
     still.simulator.set_rules([Rule(delay_ms=200, times=1)])
     async with store.locked():
         pushed = asyncio.create_task(still.push())
-        await still.passes(lambda: still.running.gateway.owed.outbox.in_flight, step=0.1)
+        await still.asked()
+        await still.clock.advance(0.6)
         await still.clock.advance(PUT_SECONDS)
         assert (await pushed).code == "delivered"
     outbox = still.running.gateway.store.outbox
@@ -161,6 +161,7 @@ async def test_a_late_verdict_that_nobody_can_take_is_told_later(still: Still, s
     await still.push(android)
     await still.received(2)
     await still.empty()
+    await still.out_of_line(android)
     await still.clock.advance(2)
     await asyncio.sleep(0.05)
     await store.goes()
