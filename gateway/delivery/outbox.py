@@ -179,11 +179,12 @@ class Outbox:
         """Renew the leases, and look at what lies in the store, until cancelled."""
         turn = 0
         while True:
-            await self._watch(renew=turn % RENEW_TURNS == 0)
             await self._clock.sleep(WATCH_SECONDS)
             turn += 1
+            await self.watch(renew=turn % RENEW_TURNS == 0)
 
-    async def _watch(self, renew: bool) -> None:
+    async def watch(self, renew: bool = False) -> None:
+        """Look at what lies in the store, as far as it answers; do so before the first push comes."""
         try:
             if renew and self._held:
                 until = self._clock.now() + LEASE_SECONDS
