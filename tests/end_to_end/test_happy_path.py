@@ -1,0 +1,88 @@
+"""A push that is delivered at once touches no database: not before its answer, and one by one not behind it either."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import msgspec
+import pytest
+from pymongo import monitoring
+
+from gateway.config import EncryptionSettings, StoreSettings
+from gateway.model.secret import Secret
+from gateway.providers.simulator import Simulator
+from gateway.store.sqlite import SqliteStore
+from tests.clock import ManualClock
+from tests.end_to_end.running import ANDROID, IPHONE, Running, message, settings_of, start_gateway
+
+KEY = Secret("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+
+
+class Commands(monitoring.CommandListener):
+    """What is asked of a MongoDB server."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        self.names.append(event.command_name)
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def commands() -> Commands:
+    """Heard by every client that is made from now on: the driver has no other way to hear one of somebody else's."""
+    listener = Commands()
+    monitoring.register(listener)
+    return listener
+
+
+@pytest.fixture(params=["sqlite", "mongo"])
+def kept(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The settings that make a gateway use this kind of store."""
+    if request.param == "sqlite":
+        return {}
+    store = StoreSettings(url=request.getfixturevalue("mongo_url"))
+    return {"store": store, "encryption": EncryptionSettings(keys=(KEY,), lookup_key=Secret("lookup"))}
+
+
+@pytest.fixture
+async def gateway(simulator: Simulator, commands: Commands, kept: dict[str, Any]) -> AsyncIterator[Running]:
+    """For it time stands still, so that nothing is written behind an answer either."""
+    async with AsyncExitStack() as cleanup:
+        settings = msgspec.structs.replace(await asyncio.to_thread(settings_of, simulator), **kept)
+        running = await start_gateway(simulator, cleanup, settings, ManualClock(time.time()))
+        await running.register()
+        await running.prove()
+        async with asyncio.timeout(10):  # which is written down, once for all
+            while len((await running.gateway.store.load()).proven) < 2:
+                await asyncio.sleep(0)
+        yield running
+
+
+def watched(running: Running, commands: Commands) -> list[Any]:
+    """Return a list in which every database operation from now on is noted."""
+    store = running.gateway.store
+    if not isinstance(store, SqliteStore):
+        commands.names.clear()
+        return commands.names
+    statements: list[str] = []
+    store._connection.set_trace_callback(statements.append)  # SQLite's own way to hear them
+    return statements
+
+
+async def test_a_delivered_push_is_no_database_operation(gateway: Running, commands: Commands) -> None:
+    operations = watched(gateway, commands)
+    answers = await asyncio.gather(
+        *(gateway.push("apn", message(IPHONE, notId=number)) for number in range(50)),
+        *(gateway.push("gcm", message(ANDROID, notId=number)) for number in range(50)),
+    )
+    assert {answer.code for answer in answers} == {"delivered"}
+    assert operations == []
+    await gateway.gateway.store.revision()
+    assert len(operations) >= 1, "an operation would have been noted"
