@@ -13,25 +13,11 @@ from pymongo import monitoring
 from gateway.config import EncryptionSettings, StoreSettings
 from gateway.model.secret import Secret
 from gateway.providers.simulator import Simulator
-from gateway.store.sqlite import SqliteStore
 from tests.clock import ManualClock
+from tests.end_to_end.operations import Commands, proven, watched
 from tests.end_to_end.running import ANDROID, IPHONE, Running, message, settings_of, start_gateway
 
 KEY = Secret("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
-
-
-class Commands(monitoring.CommandListener):
-    """What is asked of a MongoDB server."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        self.names.append(event.command_name)
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
 
 
 @pytest.fixture(scope="module")
@@ -59,21 +45,8 @@ async def gateway(simulator: Simulator, commands: Commands, kept: dict[str, Any]
         running = await start_gateway(simulator, cleanup, settings, ManualClock(time.time()))
         await running.register()
         await running.prove()
-        async with asyncio.timeout(10):  # which is written down, once for all
-            while len((await running.gateway.store.load()).proven) < 2:
-                await asyncio.sleep(0)
+        await proven(running)
         yield running
-
-
-def watched(running: Running, commands: Commands) -> list[Any]:
-    """Return a list in which every database operation from now on is noted."""
-    store = running.gateway.store
-    if not isinstance(store, SqliteStore):
-        commands.names.clear()
-        return commands.names
-    statements: list[str] = []
-    store._connection.set_trace_callback(statements.append)  # SQLite's own way to hear them
-    return statements
 
 
 async def test_a_delivered_push_is_no_database_operation(gateway: Running, commands: Commands) -> None:
