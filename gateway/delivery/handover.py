@@ -126,11 +126,10 @@ class Handover:
 
     async def _finish(self, attempt: asyncio.Task[Report], item: OutboxItem, push: Push) -> None:
         try:
-            report = await attempt
-        except Exception as error:  # a fault of ours: the item is attempted again by its lease
-            log.error("attempt_failed", request_id=item.id, exc_info=error)
-            report = Report(Later(Reason.INTERNAL_ERROR), push)
-        await self._settlement.settle(item, push, report)
+            await self._settlement.settle(item, push, await attempt)
+        except Exception as error:  # a fault of ours must not hold the item for ever
+            log.error("stored_push_failed", request_id=item.id, exc_info=error)
+            self._outbox.let_go(item)
 
 
 def _item(push: Push, lane: Lane, due_at: float, reason: Reason) -> OutboxItem:

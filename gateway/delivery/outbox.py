@@ -149,6 +149,10 @@ class Outbox:
         )
         self._held.pop(item.id, None)
 
+    def let_go(self, item: OutboxItem) -> None:
+        """Renew the lease no more: whoever claims the item when it is over goes on with it."""
+        self._held.pop(item.id, None)
+
     async def _postpone_all(self, postponements: list[Postponement]) -> None:
         await self._store.outbox.postpone(self._owner, postponements)
 

@@ -15,7 +15,7 @@ from gateway.delivery.snapshot import Member
 from gateway.model.clock import Clock
 from gateway.model.errors import StoreError
 from gateway.model.outbox import Lane, OutboxItem
-from gateway.model.outcome import Cleared, Expired, Later
+from gateway.model.outcome import Cleared, Expired
 from gateway.model.reason import Reason
 from gateway.model.workspace import Workspace
 
@@ -134,6 +134,13 @@ class Redelivery:
         self._woken.set()
 
     async def _work_on(self, item: OutboxItem) -> None:
+        try:
+            await self._see_to(item)
+        except Exception as error:  # a fault of ours must not hold the item for ever
+            log.error("stored_push_failed", request_id=item.id, exc_info=error)
+            self._outbox.let_go(item)
+
+    async def _see_to(self, item: OutboxItem) -> None:
         push = Push(self._member(item), item.notification, item.device, item.key)
         if self._clock.now() >= item.expires_at:
             report = Report(Expired(), push, item.lane.app)
@@ -143,7 +150,7 @@ class Redelivery:
             await self._outbox.postpone(item, item.due_at, item.attempts, item.reason)
             return
         else:
-            report = await self._attempt(item, push)
+            report = await self._dispatcher.attempt(push, self._clock.monotonic() + ATTEMPT_SECONDS)
         await self._settlement.settle(item, push, report)
 
     def _member(self, item: OutboxItem) -> Member:
@@ -151,10 +158,3 @@ class Redelivery:
         snapshot = self._follower.snapshot
         gone = Workspace(id=item.workspace, name=item.workspace, apps=(), secrets=(), suspended=True)
         return (snapshot and snapshot.by_id(item.workspace)) or Member(gone, networks=(), by_topic={}, android=())
-
-    async def _attempt(self, item: OutboxItem, push: Push) -> Report:
-        try:
-            return await self._dispatcher.attempt(push, self._clock.monotonic() + ATTEMPT_SECONDS)
-        except Exception as error:  # a fault of ours must cost this push an attempt, not its life
-            log.error("attempt_failed", request_id=item.id, exc_info=error)
-            return Report(Later(Reason.INTERNAL_ERROR), push, item.lane.app)
