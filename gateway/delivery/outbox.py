@@ -26,8 +26,10 @@ RENEW_TURNS = 5
 """How many such pauses lie between two renewals."""
 PUT_SECONDS = 3.0
 """How long a push waits for the store until its server is asked to come again."""
-DOUBT_SECONDS = 6.0
-"""After which a write that was given up has happened or never will: the adapters bound theirs to 5 s."""
+DOUBT_SECONDS = 30.0
+"""After which a write that was given up has happened or never will, and nobody tries to put the same item in again."""
+MOST_DOUBTS = 100_000
+"""How many such writes are remembered: one that was made and is forgotten is sent once too often."""
 RETRY_SECONDS = 1.0
 """The pause after the store has failed to take what is done."""
 BATCH = 500
@@ -89,6 +91,7 @@ class Outbox:
             return refusal
         until = self._clock.now() + LEASE_SECONDS if leased else 0.0
         stored = msgspec.structs.replace(item, owner=self._owner if leased else None, leased_until=until)
+        self._doubtful.pop(item.id, None)  # it is owed again
         if leased:
             self._held[item.id] = item
         try:
@@ -97,11 +100,16 @@ class Outbox:
         except (StoreError, TimeoutError) as error:
             log.warning("push_not_stored", request_id=item.id, error=str(error) or "the store took too long")
             self._held.pop(item.id, None)
-            self._doubtful[item.id] = self._clock.monotonic()
+            self._doubt(item.id)
             return Later(Reason.STORE_UNAVAILABLE)
         self._lines[item.line] = self._clock.monotonic()
         self._added[item.workspace] += 1
         return None
+
+    def _doubt(self, item_id: str) -> None:
+        self._doubtful[item_id] = self._clock.monotonic()
+        if len(self._doubtful) > MOST_DOUBTS:
+            del self._doubtful[next(iter(self._doubtful))]
 
     def _refusal(self, workspace: str) -> Later | None:
         """Count what others have put in since the last look as nothing: the limits are there to bound, not to bill."""
@@ -203,7 +211,7 @@ class Outbox:
     async def _settle_doubts(self) -> None:
         """Take out what was answered otherwise, or its repetition would be one too many."""
         before = self._clock.monotonic() - DOUBT_SECONDS
-        if settled := [key for key, at in self._doubtful.items() if at <= before]:
+        if settled := [key for key, at in self._doubtful.items() if at <= before][: 10 * BATCH]:
             await self._store.outbox.finish(settled)
             for key in settled:
                 del self._doubtful[key]
