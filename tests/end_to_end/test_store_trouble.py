@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 
 from gateway.app import following
 from gateway.config import DeliverySettings
+from gateway.delivery.outbox import PUT_SECONDS
 from gateway.providers.simulator import Rule, Simulator
 from tests.clock import ManualClock
 from tests.end_to_end.running import IPHONE, Running, settings_of, start_gateway
@@ -31,6 +32,16 @@ class Store:
 
     async def returns(self) -> None:
         await asyncio.to_thread(self._rename, "lost_", "")
+
+    @asynccontextmanager
+    async def locked(self) -> AsyncIterator[None]:
+        """Let writes wait while the block runs; then they are done."""
+        connection = await asyncio.to_thread(sqlite3.connect, self._file, isolation_level=None, check_same_thread=False)
+        await asyncio.to_thread(connection.execute, "BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(connection.close)
 
     def _rename(self, old: str, new: str) -> None:
         with closing(sqlite3.connect(self._file)) as connection:
@@ -114,8 +125,7 @@ async def test_what_was_sent_while_the_store_was_away_is_not_sent_again(
 ) -> None:
     still.simulator.set_rules([Rule(delay_ms=300, times=1)])
     pushed = asyncio.create_task(still.push())
-    await asyncio.sleep(0.02)
-    await still.clock.advance(0.6)
+    await still.passes(pushed.done, step=0.1)
     assert (await pushed).code == "stored_slow"
     await store.goes()
     await until(lambda: still.simulator.received)
@@ -127,6 +137,20 @@ async def test_what_was_sent_while_the_store_was_away_is_not_sent_again(
     await still.clock.advance(30)
     assert len(still.simulator.received) == 1
     assert [one.outcome for one in await still.log()][-1] == "delivered"
+
+
+async def test_what_the_store_took_too_late_is_not_sent_again_once_it_is_delivered(still: Still, store: Store) -> None:
+    still.simulator.set_rules([Rule(delay_ms=200, times=1)])
+    async with store.locked():
+        pushed = asyncio.create_task(still.push())
+        await still.passes(lambda: still.running.gateway.owed.outbox.in_flight, step=0.1)
+        await still.clock.advance(PUT_SECONDS)
+        assert (await pushed).code == "delivered"
+    for _ in range(30):
+        await still.clock.advance(1)
+        await asyncio.sleep(0.01)
+    assert len(still.simulator.received) == 1
+    assert (await still.running.gateway.store.outbox.count()).total == 0
 
 
 async def test_a_late_verdict_that_nobody_can_take_is_told_later(still: Still, store: Store) -> None:
