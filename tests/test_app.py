@@ -1,12 +1,17 @@
 """How the gateway is put together from settings."""
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from cryptography.fernet import Fernet
+from structlog.testing import capture_logs
 
 from gateway.app import open_store
+from gateway.app.background import in_background
 from gateway.config import EncryptionSettings, Settings, StoreSettings
 from gateway.delivery.registry import Registry
 from gateway.model.errors import SettingsError, StoreKeyError
@@ -38,3 +43,13 @@ async def test_half_of_the_keys_is_refused(tmp_path: Path, half: dict[str, objec
     with pytest.raises(SettingsError, match="needs both keys and lookup_key, or neither"):
         async with open_store(settings(tmp_path, **half)):
             pass
+
+
+async def test_what_runs_in_the_background_does_not_end_unheard(until: Callable[..., Any]) -> None:
+    async def fail() -> None:
+        raise RuntimeError("a fault of ours")
+
+    with capture_logs() as logs:
+        async with in_background(fail(), asyncio.sleep(3600)):
+            await until(lambda: logs)
+    assert [entry["event"] for entry in logs] == ["background_work_ended"]

@@ -87,10 +87,8 @@ async def open_doors(gateway: Gateway, settings: Settings) -> AsyncIterator[Door
     Raises:
         SettingsError: an address cannot be listened on.
     """
-    server, readiness = (
-        settings.server,
-        Readiness(partial(needs_of, gateway.follower), partial(troubles_of, gateway.follower)),
-    )
+    server = settings.server
+    readiness = Readiness(partial(needs_of, gateway.follower), partial(troubles_of, gateway.follower))
     templates = await asyncio.to_thread(load_templates)
     page = OperatorPage(partial(overview_of, gateway.follower, gateway.pulse), readiness, gateway.clock)
     apps = (

@@ -27,8 +27,8 @@ class _Breaker:
 
     __slots__ = ("failing_since", "failures", "probe_until", "rest_until", "rests", "slow")
 
-    def __init__(self, now: float) -> None:
-        self.failing_since = now
+    def __init__(self) -> None:
+        self.failing_since = 0.0
         self.failures = 0
         self.slow = 0
         self.rests = 0
@@ -76,7 +76,9 @@ class Breakers:
             self._lanes.pop(lane, None)
             return
         now = self._clock.monotonic()
-        breaker = self._lanes.setdefault(lane, _Breaker(now))
+        breaker = self._lanes.setdefault(lane, _Breaker())
+        if not breaker.failures:
+            breaker.failing_since = now
         breaker.failures += 1
         if breaker.rest_until is None:
             must_rest = breaker.failures >= TRIPS_AT and now - breaker.failing_since >= TRIP_SECONDS
@@ -87,7 +89,7 @@ class Breakers:
 
     def slow(self, lane: Lane) -> None:
         """Learn that an attempt is without an answer after the time that a server waits."""
-        breaker = self._lanes.setdefault(lane, _Breaker(self._clock.monotonic()))
+        breaker = self._lanes.setdefault(lane, _Breaker())
         breaker.slow += 1
         if breaker.slow >= SLOW_TRIPS_AT and breaker.rest_until is None:
             self._rest(breaker, None)

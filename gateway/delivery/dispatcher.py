@@ -58,17 +58,22 @@ class Dispatcher:
         return Report(routes, push) if isinstance(routes, Outcome) else await self.along(routes, push, answer_by)
 
     async def routes(self, push: Push) -> tuple[Route, ...] | Outcome:
-        """Find the ways for a push; as a 422 is final, the store is asked before none is said to exist."""
+        """Find the ways for a push, those that rest last; as a 422 is final, the store is asked before it is said."""
         member, notification = push.member, push.notification
         if notification.platform is Platform.APN and not notification.topic:
             return Rejected(Reason.TOPIC_MISSING)
         routes = member.routes(notification)
         if routes:
-            return routes
+            return self._resting_last(routes, notification)
         try:
             return await self._routes_now(member, notification) or Rejected(_no_route(notification))
         except StoreError:
             return Later(Reason.STORE_UNAVAILABLE)
+
+    def _resting_last(self, routes: tuple[Route, ...], notification: Notification) -> tuple[Route, ...]:
+        """Keep an app in trouble from hiding the next one, which may be the device's."""
+        resting = self._breakers.resting()
+        return tuple(sorted(routes, key=lambda route: lane_of(route, notification) in resting))
 
     async def _routes_now(self, member: Member, notification: Notification) -> tuple[Route, ...]:
         name = member.workspace.name

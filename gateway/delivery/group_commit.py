@@ -33,7 +33,7 @@ class GroupCommit(Generic[T]):
         while self._waiting:
             wanted = [(one, written) for one, written in self._waiting if not written.done()]
             batch, self._waiting = wanted[: self._most], wanted[self._most :]
-            error = await self._attempt([one for one, _ in batch])
+            error = await self._attempt([one for one, _ in batch]) if batch else None
             for _, written in batch:
                 if written.done():
                     continue

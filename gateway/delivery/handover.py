@@ -3,7 +3,6 @@
 import asyncio
 
 import msgspec
-import structlog
 
 from gateway.delivery.breaker import Breakers
 from gateway.delivery.dispatcher import Dispatcher, lane_of
@@ -17,8 +16,6 @@ from gateway.model.clock import Clock
 from gateway.model.outbox import Lane, OutboxItem
 from gateway.model.outcome import Later, Outcome, Stored
 from gateway.model.reason import Reason
-
-log = structlog.stdlib.get_logger("gateway.delivery")
 
 
 class Handover:
@@ -50,6 +47,12 @@ class Handover:
             push: what to deliver.
             answer_by: until when an answer is of use, in seconds of the monotonic clock: the limit of the attempt.
         """
+        report = await self._attempt_or_keep(push, answer_by)
+        if not isinstance(report.outcome, Later | Stored):
+            self._outbox.withdraw(push.notification.id)
+        return report
+
+    async def _attempt_or_keep(self, push: Push, answer_by: float) -> Report:
         routes = await self._dispatcher.routes(push)
         if isinstance(routes, Outcome):
             return Report(routes, push)
@@ -89,7 +92,8 @@ class Handover:
                 return Report(Stored(Reason.STORED_SLOW, due_at=item.due_at), push, lane.app)
         report = await attempt  # nobody else can see it through, so the server waits
         if isinstance(report.outcome, Later):
-            return await self._keep_for_later(push, lane, report, report.outcome.retry_after)
+            failed = Lane(report.app or lane.app, lane.provider)
+            return await self._keep_for_later(push, failed, report, report.outcome.retry_after)
         return report
 
     async def _is_in_time(self, attempt: asyncio.Task[Report]) -> bool:
@@ -125,11 +129,8 @@ class Handover:
         task.add_done_callback(self._under_way.discard)
 
     async def _finish(self, attempt: asyncio.Task[Report], item: OutboxItem, push: Push) -> None:
-        try:
+        with self._outbox.at_work(item):
             await self._settlement.settle(item, push, await attempt)
-        except Exception as error:  # a fault of ours must not hold the item for ever
-            log.error("stored_push_failed", request_id=item.id, exc_info=error)
-            self._outbox.let_go(item)
 
 
 def _item(push: Push, lane: Lane, due_at: float, reason: Reason) -> OutboxItem:

@@ -6,7 +6,7 @@ The push after that is tried at the provider again, for tokens come back (an app
 import structlog
 
 from gateway.delivery.push import Push
-from gateway.model.clock import Clock
+from gateway.model.clock import Clock, time_limit
 from gateway.model.errors import StoreError
 from gateway.model.outbox import LateVerdict
 from gateway.model.outcome import TokenDead
@@ -21,6 +21,8 @@ CAPACITY = 100_000
 """How many are known at most; the oldest are forgotten first, and the provider will say it again."""
 RETENTION_SECONDS = 90 * 86_400.0
 TIDY_SECONDS = 3600.0
+TAKE_SECONDS = 1.0
+"""How long a push waits for the store to say whether it is the one to be told."""
 
 log = structlog.stdlib.get_logger("gateway.delivery")
 
@@ -43,8 +45,9 @@ class LateVerdicts:
         if verdict is None:
             return None
         try:
-            is_ours = await self._store.late_verdicts.take(verdict.workspace, verdict.device)
-        except StoreError:
+            async with time_limit(self._clock, TAKE_SECONDS):
+                is_ours = await self._store.late_verdicts.take(verdict.workspace, verdict.device)
+        except (StoreError, TimeoutError):
             return None
         self._forget(verdict)
         return TokenDead(Reason(verdict.reason), _HEARD_LATE, since=verdict.since) if is_ours else None

@@ -6,11 +6,14 @@ and nobody else sends what one is just sending.
 
 import secrets
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
 import structlog
 
+from gateway.delivery.doubts import Doubts
 from gateway.delivery.group_commit import GroupCommit
 from gateway.model.clock import Clock, time_limit
 from gateway.model.errors import StoreError
@@ -22,14 +25,9 @@ from gateway.store.port import Store
 LEASE_SECONDS = 15.0
 WATCH_SECONDS = 1.0
 """The pause between two looks at what lies in the store."""
-RENEW_TURNS = 5
-"""How many such pauses lie between two renewals."""
+RENEW_SECONDS = 5.0
 PUT_SECONDS = 3.0
 """How long a push waits for the store until its server is asked to come again."""
-DOUBT_SECONDS = 30.0
-"""After which a write that was given up has happened or never will, and nobody tries to put the same item in again."""
-MOST_DOUBTS = 100_000
-"""How many such writes are remembered: one that was made and is forgotten is sent once too often."""
 RETRY_SECONDS = 1.0
 """The pause after the store has failed to take what is done."""
 BATCH = 500
@@ -58,13 +56,15 @@ class Outbox:
         self._owner = secrets.token_hex(8)
         self._held: dict[str, OutboxItem] = {}
         self._lines: dict[str, float] = {}  # those in which items wait, and when this process put the last one in
-        self._doubtful: dict[str, float] = {}  # those the store may have taken after all, and when they were given up
+        self._doubts = Doubts(clock)
+        self._renew_at = clock.monotonic()
+        self._store_answers = True
         self._count = OutboxCount({})
         self._added: Counter[str] = Counter()  # since that count
         self._puts = GroupCommit(store.outbox.put, BATCH)
         self._finishes = GroupCommit(store.outbox.finish, BATCH)
         self._postponements = GroupCommit(self._postpone_all, BATCH)
-        self._verdicts = GroupCommit(store.late_verdicts.put, BATCH)
+        self._verdicts = GroupCommit(self._put_verdicts, BATCH)
 
     @property
     def in_flight(self) -> int:
@@ -91,7 +91,6 @@ class Outbox:
             return refusal
         until = self._clock.now() + LEASE_SECONDS if leased else 0.0
         stored = msgspec.structs.replace(item, owner=self._owner if leased else None, leased_until=until)
-        self._doubtful.pop(item.id, None)  # it is owed again
         if leased:
             self._held[item.id] = item
         try:
@@ -100,16 +99,16 @@ class Outbox:
         except (StoreError, TimeoutError) as error:
             log.warning("push_not_stored", request_id=item.id, error=str(error) or "the store took too long")
             self._held.pop(item.id, None)
-            self._doubt(item.id)
+            self._doubts.arise(item.id)
             return Later(Reason.STORE_UNAVAILABLE)
+        self._doubts.vanish(item.id)
         self._lines[item.line] = self._clock.monotonic()
         self._added[item.workspace] += 1
         return None
 
-    def _doubt(self, item_id: str) -> None:
-        self._doubtful[item_id] = self._clock.monotonic()
-        if len(self._doubtful) > MOST_DOUBTS:
-            del self._doubtful[next(iter(self._doubtful))]
+    def withdraw(self, push_id: str) -> None:
+        """Hear that a push is done: should the store have taken it though it did not say so, it is taken out."""
+        self._doubts.withdraw(push_id)
 
     def _refusal(self, workspace: str) -> Later | None:
         """Count what others have put in since the last look as nothing: the limits are there to bound, not to bill."""
@@ -140,8 +139,19 @@ class Outbox:
         return Claim(owner=self._owner, now=now, until=now + LEASE_SECONDS, limit=limit, closed=closed)
 
     def _hold(self, items: list[OutboxItem]) -> list[OutboxItem]:
-        self._held.update((item.id, item) for item in items)
-        return items
+        """Leave out what is worked on here already, and whose lease ran out while the store was away."""
+        new = [item for item in items if item.id not in self._held]
+        self._held.update((item.id, item) for item in new)
+        return new
+
+    @contextmanager
+    def at_work(self, item: OutboxItem) -> Iterator[None]:
+        """Work on an item in the block; after a fault of ours its lease runs out, and it is tried again."""
+        try:
+            yield
+        except Exception as error:
+            log.error("stored_push_failed", request_id=item.id, exc_info=error)
+            self._held.pop(item.id, None)
 
     async def finish(self, item: OutboxItem, verdict: LateVerdict | None = None) -> None:
         """Take out what is done, however long the store takes; the verdict that nobody was told is kept before."""
@@ -155,22 +165,23 @@ class Outbox:
         await self._until_written(
             self._postponements, Postponement(id=item.id, due_at=due_at, attempts=attempts, reason=reason)
         )
-        self._held.pop(item.id, None)
-
-    def let_go(self, item: OutboxItem) -> None:
-        """Renew the lease no more: whoever claims the item when it is over goes on with it."""
-        self._held.pop(item.id, None)
 
     async def _postpone_all(self, postponements: list[Postponement]) -> None:
         await self._store.outbox.postpone(self._owner, postponements)
+        for one in postponements:  # at once, for it may be claimed again before those who wait are told
+            self._held.pop(one.id, None)
+
+    async def _put_verdicts(self, verdicts: list[LateVerdict]) -> None:
+        """Date them anew: who follows looks back a little only, and these may have waited long for the store."""
+        now = self._clock.now()
+        await self._store.late_verdicts.put([msgspec.structs.replace(verdict, at=now) for verdict in verdicts])
 
     async def _until_written(self, commit: GroupCommit[T], one: T) -> None:
         """Try for as long as it takes: the lease keeps others away as far as the store can be told of it."""
         while True:
             try:
                 await commit.add(one)
-            except StoreError as error:
-                log.warning("outbox_waits_for_store", error=str(error))
+            except StoreError:  # the watch tells of it, once for all
                 await self._clock.sleep(RETRY_SECONDS)
             else:
                 return
@@ -189,32 +200,36 @@ class Outbox:
 
     async def run(self) -> None:
         """Renew the leases, and look at what lies in the store, until cancelled."""
-        turn = 0
         while True:
             await self._clock.sleep(WATCH_SECONDS)
-            turn += 1
-            await self.watch(renew=turn % RENEW_TURNS == 0)
+            await self.watch()
 
-    async def watch(self, renew: bool = False) -> None:
+    async def watch(self) -> None:
         """Look at what lies in the store, as far as it answers; do so before the first push comes."""
         try:
-            if renew and self._held:
-                until = self._clock.now() + LEASE_SECONDS
-                await self._store.outbox.renew(self._owner, set(self._held), until)
+            await self._renew()
             await self._settle_doubts()
             await self._look()
         except StoreError as error:
-            log.warning("outbox_not_watched", error=str(error))
+            if self._store_answers:
+                log.warning("outbox_not_watched", error=str(error))
+            self._store_answers = False
         except Exception as error:  # a fault of ours must not end the renewing
             log.error("outbox_watch_failed", exc_info=error)
+        else:
+            self._store_answers = True
+
+    async def _renew(self) -> None:
+        now = self._clock.monotonic()
+        if now >= self._renew_at:
+            if self._held:
+                await self._store.outbox.renew(self._owner, set(self._held), self._clock.now() + LEASE_SECONDS)
+            self._renew_at = now + RENEW_SECONDS
 
     async def _settle_doubts(self) -> None:
-        """Take out what was answered otherwise, or its repetition would be one too many."""
-        before = self._clock.monotonic() - DOUBT_SECONDS
-        if settled := [key for key, at in self._doubtful.items() if at <= before][: 10 * BATCH]:
-            await self._store.outbox.finish(settled)
-            for key in settled:
-                del self._doubtful[key]
+        if unwanted := self._doubts.unwanted():
+            await self._store.outbox.finish(unwanted)
+            self._doubts.settle(unwanted)
 
     async def _look(self) -> None:
         """Count anew; what was put in meanwhile may be counted twice until the next look."""

@@ -122,7 +122,7 @@ class Redelivery:
 
     def _start(self, item: OutboxItem) -> None:
         self._by_lane[item.lane] += 1
-        task = asyncio.create_task(self._work_on(item), name="stored push")
+        task = asyncio.create_task(self._see_through(item), name="stored push")
         self._under_way.add(task)
         task.add_done_callback(lambda done: self._ended(done, item.lane))
 
@@ -133,14 +133,11 @@ class Redelivery:
             del self._by_lane[lane]
         self._woken.set()
 
-    async def _work_on(self, item: OutboxItem) -> None:
-        try:
-            await self._see_to(item)
-        except Exception as error:  # a fault of ours must not hold the item for ever
-            log.error("stored_push_failed", request_id=item.id, exc_info=error)
-            self._outbox.let_go(item)
+    async def _see_through(self, item: OutboxItem) -> None:
+        with self._outbox.at_work(item):
+            await self._work_on(item)
 
-    async def _see_to(self, item: OutboxItem) -> None:
+    async def _work_on(self, item: OutboxItem) -> None:
         push = Push(self._member(item), item.notification, item.device, item.key)
         if self._clock.now() >= item.expires_at:
             report = Report(Expired(), push, item.lane.app)

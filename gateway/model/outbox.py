@@ -77,8 +77,8 @@ class OutboxCount(msgspec.Struct, frozen=True):
 class LateVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """A token found dead when its push had been answered already: the next push of this workspace to it is told.
 
-    `device` is the keyed hash of the token, `since` when the provider says it died, `at` when that was heard (UNIX
-    seconds).
+    `device` is the keyed hash of the token, `since` when the provider says it died, `at` when this was written down
+    (UNIX seconds).
     """
 
     workspace: str

@@ -58,9 +58,8 @@ class PushDoor:
     async def _receive(self, request: web.Request, visit: "_Visit") -> Report:
         address = source_address(request, self._trusted_proxies)
         member = await self._admission.admit(visit.endpoint.secret or bearer(request), address)
-        body = await read_body(
-            request, self._clock
-        )  # of strangers too: to close on unread data is to reset the connection
+        # of strangers too: to close on unread data is to reset the connection
+        body = await read_body(request, self._clock)
         if isinstance(member, Outcome):
             return Report(member)
         visit.member = member

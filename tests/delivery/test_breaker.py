@@ -73,6 +73,16 @@ async def test_a_connection_that_breaks_with_many_pushes_on_it_is_no_outage(
     assert not breakers.allows(LANE)
 
 
+async def test_the_row_begins_with_its_first_failure_not_with_a_slow_answer(
+    breakers: Breakers, clock: ManualClock
+) -> None:
+    breakers.slow(LANE)
+    await clock.advance(TRIP_SECONDS)
+    for _ in range(TRIPS_AT):
+        breakers.heard(LANE, DOWN)
+    assert breakers.allows(LANE)
+
+
 @pytest.mark.parametrize("verdict", [TAKEN, DEAD])
 async def test_whatever_a_provider_says_of_a_push_ends_the_row(
     breakers: Breakers, troubled: Troubled, verdict: Verdict

@@ -86,4 +86,20 @@ async def test_who_gives_up_during_the_write_troubles_nobody(until: Callable[...
     first.cancel()
     disk.may_write.release()
     await second
-    assert first.cancelled() or (await asyncio.gather(first, return_exceptions=True))
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+
+async def test_where_all_have_given_up_nothing_is_written(until: Callable[..., Any]) -> None:
+    disk = Disk()
+    commit = GroupCommit(disk.write, 9)
+    first = asyncio.create_task(commit.add(0))
+    await until(lambda: disk.batches)
+    second = asyncio.create_task(commit.add(1))
+    await asyncio.sleep(0)
+    second.cancel()
+    for _ in range(3):
+        disk.may_write.release()
+    await first
+    await commit.add(2)
+    assert disk.batches == [[0], [2]]

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.config import DeliverySettings
@@ -13,7 +14,7 @@ from gateway.delivery.breaker import TRIP_SECONDS
 from gateway.model.outbox import Claim, OutboxItem
 from gateway.providers.simulator import Rule, Simulator
 from tests.clock import ManualClock
-from tests.end_to_end.running import ANDROID, IPHONE, message, settings_of, start_gateway
+from tests.end_to_end.running import ANDROID, IPHONE, credentials, message, settings_of, start_gateway
 from tests.end_to_end.still import Still
 
 DOWN = Rule(status=503, reason="ServiceUnavailable")
@@ -162,6 +163,19 @@ async def test_another_provider_is_not_touched(still: Still) -> None:
     still.simulator.set_rules([Rule(platform="apns", status=503)])
     await still.rest()
     assert (await still.push(ANDROID)).code == "delivered"
+
+
+async def test_an_app_in_trouble_does_not_hide_the_next(still: Still) -> None:
+    running = still.running
+    _, fcm = await asyncio.to_thread(credentials, running.simulator)
+    await running.registry.add_app("gone", None, msgspec.structs.replace(fcm, project_id="gone", fingerprint="gone"))
+    await running.registry.update_workspace("workspace", apps=("gone", "app"))
+    await running.gateway.follower.check()
+    codes = []
+    for number in range(20):
+        codes.append((await still.push(f"{ANDROID}{number:03}")).code)
+        await still.clock.advance(TRIP_SECONDS / 5)
+    assert codes == ["delivered"] * 20
 
 
 @PROVIDERS

@@ -4,14 +4,16 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.app import following
 from gateway.config import DeliverySettings
-from gateway.delivery.outbox import DOUBT_SECONDS
+from gateway.delivery.doubts import OPEN_SECONDS
+from gateway.delivery.outbox import PUT_SECONDS
 from gateway.providers.simulator import Rule, Simulator
 from tests.clock import ManualClock
 from tests.end_to_end.running import IPHONE, Running, settings_of, start_gateway
@@ -31,6 +33,16 @@ class Store:
 
     async def returns(self) -> None:
         await asyncio.to_thread(self._rename, "lost_", "")
+
+    @asynccontextmanager
+    async def locked(self) -> AsyncIterator[None]:
+        """Let writes wait while the block runs; then they are done."""
+        connection = await asyncio.to_thread(sqlite3.connect, self._file, isolation_level=None, check_same_thread=False)
+        await asyncio.to_thread(connection.execute, "BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(connection.close)
 
     def _rename(self, old: str, new: str) -> None:
         with closing(sqlite3.connect(self._file)) as connection:
@@ -114,8 +126,7 @@ async def test_what_was_sent_while_the_store_was_away_is_not_sent_again(
 ) -> None:
     still.simulator.set_rules([Rule(delay_ms=300, times=1)])
     pushed = asyncio.create_task(still.push())
-    await asyncio.sleep(0.02)
-    await still.clock.advance(0.6)
+    await still.passes(pushed.done, step=0.1)
     assert (await pushed).code == "stored_slow"
     await store.goes()
     await until(lambda: still.simulator.received)
@@ -127,6 +138,20 @@ async def test_what_was_sent_while_the_store_was_away_is_not_sent_again(
     await still.clock.advance(30)
     assert len(still.simulator.received) == 1
     assert [one.outcome for one in await still.log()][-1] == "delivered"
+
+
+async def test_what_the_store_took_too_late_is_not_sent_again_once_it_is_delivered(still: Still, store: Store) -> None:
+    still.simulator.set_rules([Rule(delay_ms=200, times=1)])
+    async with store.locked():
+        pushed = asyncio.create_task(still.push())
+        await still.passes(lambda: still.running.gateway.owed.outbox.in_flight, step=0.1)
+        await still.clock.advance(PUT_SECONDS)
+        assert (await pushed).code == "delivered"
+    for _ in range(30):
+        await still.clock.advance(1)
+        await asyncio.sleep(0.01)
+    assert len(still.simulator.received) == 1
+    assert (await still.running.gateway.store.outbox.count()).total == 0
 
 
 async def test_a_late_verdict_that_nobody_can_take_is_told_later(still: Still, store: Store) -> None:
@@ -145,11 +170,11 @@ async def test_a_late_verdict_that_nobody_can_take_is_told_later(still: Still, s
 
 async def test_readyz_and_metrics_tell_and_keep_no_push_away(still: Still, store: Store) -> None:
     operator = still.running.operator_url
+    follower = still.running.gateway.follower
     assert b"push_store_up 1.0" in (await still.running.get(f"{operator}/metrics")).body
     await store.goes()
-    with pytest.raises(Exception, match="no such table"):
-        await still.running.gateway.follower.check()
-    still.running.gateway.follower.store_answers = False
+    async with following(still.running.gateway):
+        await still.passes(lambda: not follower.store_answers)
     ready = await still.running.get(f"{operator}/readyz")
     assert (ready.status, list(ready.document["troubles"])) == (200, ["store"])
     assert b"push_store_up 0.0" in (await still.running.get(f"{operator}/metrics")).body
@@ -197,7 +222,7 @@ async def test_a_push_that_could_be_kept_at_last_is_owed(still: Still, store: St
     await store.returns()
     answer = await pushed
     assert answer.code == "stored_later"
-    await still.clock.advance(DOUBT_SECONDS + 5)
+    await still.clock.advance(OPEN_SECONDS + 5)
     await asyncio.sleep(0.05)
     await still.clock.advance(5)
     still.simulator.set_rules([])
