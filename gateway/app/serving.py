@@ -53,6 +53,7 @@ def _followings(gateway: Gateway) -> Iterator[Coroutine[Any, Any, None]]:
 async def working_off(gateway: Gateway, grace: float) -> AsyncIterator[None]:
     """Take care of stored pushes while the block runs; what is under way at its end gets `grace` seconds to finish."""
     owed = gateway.owed
+    await owed.outbox.watch()
     try:
         async with in_background(owed.outbox.run(), owed.late_verdicts.run()):
             try:

@@ -64,8 +64,8 @@ class Bookkeeping:
         if report.attempts and push:
             self._devices.add(_sighting(push, report, now))
 
-    def owed_finished(self, push: Push, report: Report) -> None:
-        """Keep and tell what became of a push that was answered long ago."""
+    def owed_finished(self, push: Push, report: Report, waited_for: str) -> None:
+        """Keep and tell what became of a push that was answered long ago, and why it had been stored until now."""
         notification, outcome, verdict = push.notification, report.outcome, report.verdict
         seconds = self._clock.now() - notification.received_at
         platform, workspace = notification.platform, push.member.workspace.name
@@ -83,6 +83,7 @@ class Bookkeeping:
             reason=outcome.reason.value,
             provider_status=verdict.status if verdict else None,
             provider_words=verdict.words if verdict else None,
+            waited_for=waited_for,
             attempts=report.attempts,
             seconds=round(seconds, 1),
         )

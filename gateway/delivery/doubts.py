@@ -7,6 +7,9 @@ SETTLED_SECONDS = 6.0
 OPEN_SECONDS = 60.0
 """For how long a push may still be answered, and more."""
 
+MOST = 100_000
+"""How many items wait at most to be taken out; of the others, those that lie there are sent once too often."""
+
 
 class Doubts:
     """Finds what must be taken out again: items whose pushes are done.
@@ -30,7 +33,7 @@ class Doubts:
 
     def withdraw(self, push_id: str) -> None:
         """Hear that a push is done: its item, if there is one, shall not be sent."""
-        if self._open.pop(push_id, None) is not None:
+        if self._open.pop(push_id, None) is not None and len(self._unwanted) < MOST:
             self._unwanted[push_id] = self._clock.monotonic()
 
     def unwanted(self) -> list[str]:

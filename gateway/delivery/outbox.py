@@ -201,10 +201,11 @@ class Outbox:
     async def run(self) -> None:
         """Renew the leases, and look at what lies in the store, until cancelled."""
         while True:
-            await self._watch()
             await self._clock.sleep(WATCH_SECONDS)
+            await self.watch()
 
-    async def _watch(self) -> None:
+    async def watch(self) -> None:
+        """Look at what lies in the store, as far as it answers; do so before the first push comes."""
         try:
             await self._renew()
             await self._settle_doubts()

@@ -30,7 +30,7 @@ class Settlement:
                 return
             outcome = Expired(detail=outcome.text)
         report = msgspec.structs.replace(report, outcome=outcome, push=push, attempts=attempts)
-        self._books.owed_finished(push, report)
+        self._books.owed_finished(push, report, waited_for=item.reason)
         await self._outbox.finish(item, self._untold(push, outcome))
 
     def _untold(self, push: Push, outcome: Outcome) -> LateVerdict | None:

@@ -45,7 +45,7 @@ _OWN = {
     ),
     Reason.EXPIRED: (
         "The gateway kept the push, and its time was over before Apple or Google took it.",
-        "See what they answered until then: `push-gateway deliveries --outcome expired`.",
+        "The gateway's log says what it waited for: the line `stored_push_finished` with the push's id.",
     ),
     Reason.WORKSPACE_GONE: (
         "The gateway kept the push, and its workspace was removed or suspended before it could be sent.",

@@ -56,6 +56,7 @@ async def test_a_store_moves_to_mongodb_and_back(operator: Operator, mongo_url: 
         "deliveries": counts(0, 0),
         "outbox": counts(0, 0),
         "late_verdicts": counts(0, 0),
+        "devices": counts(0, 0),
     }
     in_mongo = {**NEW_KEYS, "PUSH_GATEWAY_STORE__URL": mongo_url.reveal()}
     assert await operator.sees(**in_mongo) == before
@@ -81,6 +82,7 @@ async def test_copying_again_does_nothing_and_other_contents_are_refused(
         "deliveries": counts(0, 0),
         "outbox": counts(0, 0),
         "late_verdicts": counts(0, 0),
+        "devices": counts(0, 0),
     }
     assert (await operator.types("workspace", "suspend", "acme")).code == 0
     other = await operator.types(*copying, **NEW_KEYS)

@@ -124,13 +124,21 @@ def settings_of(simulator: Simulator, delivery: DeliverySettings = KEEPING_NOTHI
 
 
 async def start_gateway(
-    simulator: Simulator, cleanup: AsyncExitStack, settings: Settings | None = None, clock: Clock | None = None
+    simulator: Simulator,
+    cleanup: AsyncExitStack,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+    works_off: bool = True,
 ) -> Running:
-    """Start a gateway whose snapshot is loaded; it is stopped by `cleanup`."""
+    """Start a gateway whose snapshot is loaded; it is stopped by `cleanup`.
+
+    Where days pass by a clock that is turned by hand, it need not look after stored pushes every second of them.
+    """
     settings = settings or await asyncio.to_thread(settings_of, simulator)
     gateway = await cleanup.enter_async_context(open_gateway(settings, clock or SystemClock()))
     await gateway.follower.check()
-    await cleanup.enter_async_context(working_off(gateway, settings.server.drain_timeout))
+    if works_off:
+        await cleanup.enter_async_context(working_off(gateway, settings.server.drain_timeout))
     doors = await cleanup.enter_async_context(open_doors(gateway, settings))
     session = await cleanup.enter_async_context(
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20), auto_decompress=False)

@@ -108,7 +108,7 @@ async def aging(simulator: Simulator) -> AsyncIterator[Aging]:
     settings = await asyncio.to_thread(settings_of, simulator)
     clock = ManualClock()
     async with AsyncExitStack() as cleanup:
-        running = await start_gateway(simulator, cleanup, settings, clock)
+        running = await start_gateway(simulator, cleanup, settings, clock, works_off=False)
         await running.register()
         yield Aging(running, clock)
 

@@ -12,6 +12,7 @@ import pytest
 
 from gateway.app import following
 from gateway.config import DeliverySettings
+from gateway.delivery.doubts import OPEN_SECONDS
 from gateway.delivery.outbox import LEASE_SECONDS, PUT_SECONDS, RENEW_SECONDS
 from gateway.providers.simulator import Rule, Simulator
 from tests.clock import ManualClock
@@ -211,3 +212,23 @@ async def test_a_gateway_that_stops_gives_its_work_back_at_once(
         assert another.clock.now() - before < LEASE_SECONDS - RENEW_SECONDS
         assert simulator.received[0].token == simulator.received[1].token == IPHONE
         await another.empty()
+
+
+async def test_a_push_that_could_be_kept_at_last_is_owed(still: Still, store: Store, until: Callable[..., Any]) -> None:
+    """The first time to keep it failed: nobody knew whether it was kept. That must not be held against it later."""
+    still.simulator.set_rules([Rule(status=503, delay_ms=200, times=1), Rule(status=503, times=9)])
+    await store.goes()
+    pushed = asyncio.create_task(still.push())
+    await asyncio.sleep(0.02)
+    await still.clock.advance(0.6)
+    await until(lambda: still.running.gateway.owed.outbox.in_flight == 0)
+    await store.returns()
+    answer = await pushed
+    assert answer.code == "stored_later"
+    await still.clock.advance(OPEN_SECONDS + 5)
+    await asyncio.sleep(0.05)
+    await still.clock.advance(5)
+    still.simulator.set_rules([])
+    await still.empty()
+    last = (await still.log())[-1]
+    assert (last.id, last.outcome) == (answer.headers["X-Request-Id"], "delivered")
