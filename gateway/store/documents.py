@@ -33,6 +33,18 @@ def read(document: bytes, kind: type[T], vault: Vault) -> T:
         raise damaged(error) from None
 
 
+def converted(found: object, kind: type[T]) -> T:
+    """Read a document that was kept field by field.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    try:
+        return msgspec.convert(found, kind)
+    except msgspec.ValidationError as error:
+        raise damaged(error) from None
+
+
 def damaged(error: Exception) -> StoreError:
     """Say that what was found is not what was written."""
     return StoreError(f"a document in the store is damaged: {error}; put the store back from your backup")

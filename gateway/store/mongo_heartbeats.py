@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from gateway.model.heartbeat import Heartbeat
-from gateway.store.documents import damaged
+from gateway.store.documents import converted
 from gateway.store.mongo_database import HEARTBEATS, Database, Run
 
 
@@ -49,7 +49,4 @@ async def _delete(database: Database, which: Mapping[str, object]) -> None:
 
 
 def _read(found: Mapping[str, Any]) -> Heartbeat:
-    try:
-        return msgspec.convert({"id": found["_id"], **found}, Heartbeat)
-    except msgspec.ValidationError as error:
-        raise damaged(error) from None
+    return converted({"id": found["_id"], **found}, Heartbeat)
