@@ -154,7 +154,8 @@ def _owe(
     clock: Clock,
 ) -> Owed:
     outbox = Outbox(store, clock, OutboxLimits(settings.outbox_max, settings.outbox_max_per_workspace))
-    settlement, late_verdicts = Settlement(outbox, books, clock), LateVerdicts(store, clock)
+    late_verdicts = LateVerdicts(store, clock)
+    settlement = Settlement(outbox, late_verdicts, books, clock)
     return Owed(
         outbox=outbox,
         late_verdicts=late_verdicts,

@@ -1,14 +1,13 @@
 """`push-gateway instances`."""
 
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import msgspec
 
 from gateway.app import open_store
-from gateway.cli.output import json_option, print_json, print_table
+from gateway.cli.output import json_option, local_time, print_json, print_table, utc_time
 from gateway.cli.running import run, settings_from
 from gateway.config import Settings
 from gateway.model.heartbeat import Heartbeat
@@ -43,8 +42,8 @@ async def _read(settings: Settings) -> tuple[tuple[str, ...], list[Heartbeat]]:
 def _facts(gateway: Heartbeat, keys: tuple[str, ...], now: float) -> dict[str, object]:
     return {
         **msgspec.structs.asdict(gateway),
-        "started_at": datetime.fromtimestamp(gateway.started_at, UTC).isoformat(timespec="milliseconds"),
-        "at": datetime.fromtimestamp(gateway.at, UTC).isoformat(timespec="milliseconds"),
+        "started_at": utc_time(gateway.started_at),
+        "at": utc_time(gateway.at),
         "live": gateway.is_live(now),
         "keys_in_order": gateway.has_keys_of(keys),
     }
@@ -56,7 +55,7 @@ def _cells(gateway: Heartbeat, keys: tuple[str, ...], now: float) -> tuple[objec
         gateway.pid,
         gateway.version,
         "runs" if gateway.is_live(now) else "silent",
-        datetime.fromtimestamp(gateway.started_at).astimezone().replace(tzinfo=None).isoformat(timespec="seconds"),
+        local_time(gateway.started_at),
         f"{max(0.0, now - gateway.at):.0f} s ago",
         "in order" if gateway.has_keys_of(keys) else f"others: {', '.join(gateway.keys)}",
     )

@@ -2,16 +2,14 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from gateway.app import open_store
 from gateway.cli.output import json_option, print_json, print_table
+from gateway.cli.progress import Screen, screen
 from gateway.cli.running import run, settings_from
 from gateway.config import Settings
 from gateway.delivery.rotation import Rotated, Rotation
@@ -35,8 +33,8 @@ def rotate(config: Path | None, as_json: bool) -> None:
     Where key files lie beside an embedded store, the new key is made and made known first. Keys from the settings are
     changed there; the command says how. After an interruption run it again: it goes on where it was.
     """
-    with _screen() as screen:
-        rotated, place = run(_rotate(settings_from(config), screen))
+    with screen() as shown:
+        rotated, place = run(_rotate(settings_from(config), shown))
     if as_json:
         print_json(rotated)
     else:
@@ -44,9 +42,9 @@ def rotate(config: Path | None, as_json: bool) -> None:
         click.echo(_what_to_do(rotated, place))
 
 
-async def _rotate(settings: Settings, screen: "_Screen") -> tuple[Rotated, Path | None]:
+async def _rotate(settings: Settings, shown: Screen) -> tuple[Rotated, Path | None]:
     async with open_store(settings) as opened:
-        rotated = await Rotation(opened, SystemClock(), screen).run()
+        rotated = await Rotation(opened, SystemClock(), shown).run()
         return rotated, opened.key_files.path if opened.key_files else None
 
 
@@ -72,12 +70,12 @@ def _what_to_do(rotated: Rotated, place: Path | None) -> str:
 @click.pass_obj
 def show(config: Path | None, as_json: bool) -> None:
     """Show the keys, how much lies under each, and which running gateways know them."""
-    with _screen() as screen:
-        rows = run(_look(settings_from(config), screen))
+    with screen() as shown:
+        rows = run(_look(settings_from(config), shown))
     if as_json:
         print_json(rows)
     else:
-        cells = [(row.key, row.role, [f"{n} {kind}" for kind, n in row.things.items()], row.gateways) for row in rows]
+        cells = [(row.key, row.role, [f"{kind}: {n}" for kind, n in row.things.items()], row.gateways) for row in rows]
         print_table(("key", "role", "things under it", "known to"), cells)
 
 
@@ -90,11 +88,11 @@ class KeyRow(msgspec.Struct, frozen=True):
     gateways: tuple[str, ...]
 
 
-async def _look(settings: Settings, screen: "_Screen") -> list[KeyRow]:
+async def _look(settings: Settings, shown: Screen) -> list[KeyRow]:
     async with open_store(settings) as opened:
         gateways = await opened.store.heartbeats.since(time.time() - LIVE_SECONDS)
-        screen.begins("Looking", await count(opened.store.sealed))
-        found = await survey(opened.store.sealed, opened.vault, screen.advances)
+        shown.begins("Looking", await count(opened.store.sealed))
+        found = await survey(opened.store.sealed, opened.vault, shown.advances)
         return list(_rows(opened, found, gateways))
 
 
@@ -110,28 +108,3 @@ def _rows(opened: OpenStore, found: Survey, gateways: list[Heartbeat]) -> Iterat
 
 def _things(found: Survey, key: str | None) -> dict[str, int]:
     return {kind: of_kind[key] for kind, of_kind in found.items() if of_kind[key]}
-
-
-class _Screen:
-    """Shows on standard error how it goes: sentences, and on a terminal a bar below them."""
-
-    def __init__(self, progress: Progress, task: TaskID) -> None:
-        self._progress = progress
-        self._task = task
-
-    def says(self, line: str) -> None:
-        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    def begins(self, what: str, total: int) -> None:
-        self._progress.reset(self._task, description=what, total=total, visible=True)
-
-    def advances(self, things: int) -> None:
-        self._progress.advance(self._task, things)
-
-
-@contextmanager
-def _screen() -> Iterator[_Screen]:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield _Screen(progress, progress.add_task("", total=None, visible=False))

@@ -26,7 +26,7 @@ def print_json(document: object) -> None:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
     """Print a table as wide as the terminal; into a pipe as wide as it needs to be."""
-    table = Table(*columns, title=title or None, title_justify="left")
+    table = Table(*(column.replace("_", " ") for column in columns), title=title or None, title_justify="left")
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
     console().print(table)

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gateway.app import given_keys
 from gateway.cli.options import STORE_URL
 from gateway.cli.output import json_option, print_json, print_table
+from gateway.cli.progress import screen
 from gateway.cli.running import run, settings_from
 from gateway.model.store_url import StoreUrl
 from gateway.store.copying import Shares, copy, survey
+from gateway.store.local_keys import has_local_keys
 from gateway.store.opening import GivenKeys, migrate_store, open_copy, open_original
 from gateway.store.port import Store
 
@@ -60,6 +60,8 @@ def copy_store(config: Path | None, source: StoreUrl | None, target: StoreUrl | 
         rows = [(name, share.copied, share.present) for name, share in shares.items()]
         print_table(("what", "copied", "already there"), rows)
         click.echo(f"Both stores hold the same now. To use the copy, set store.url to where it is: {target}")
+        if target.path is None or not has_local_keys(Path(target.path).parent):
+            click.echo("It is encrypted under the keys given here: its gateway needs them, too, in [encryption].")
 
 
 async def _copy(source_url: StoreUrl, target_url: StoreUrl, keys: GivenKeys) -> Shares:
@@ -75,9 +77,8 @@ async def _copy(source_url: StoreUrl, target_url: StoreUrl, keys: GivenKeys) -> 
 
 
 async def _copy_visibly(source: Store, target: Store) -> Shares:
-    shares, console = await survey(source, target), Console(stderr=True)
-    columns = (TextColumn("Copying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("copy", total=sum(share.copied for share in shares.values()))
-        await copy(source, target, lambda count: progress.advance(task, count))
+    shares = await survey(source, target)
+    with screen() as shown:
+        shown.begins("Copying", sum(share.copied for share in shares.values()))
+        await copy(source, target, shown.advances)
     return shares

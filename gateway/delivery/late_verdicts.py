@@ -52,6 +52,10 @@ class LateVerdicts:
         self._forget(verdict)
         return TokenDead(Reason(verdict.reason), _HEARD_LATE, since=verdict.since) if is_ours else None
 
+    def learn(self, verdict: LateVerdict) -> None:
+        """Know one that was written down just now, without waiting to read it."""
+        self._known[verdict.id] = verdict
+
     def _forget(self, verdict: LateVerdict) -> None:
         self._known.pop(verdict.id, None)
         self._used[verdict.id] = verdict.at

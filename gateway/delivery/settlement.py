@@ -3,6 +3,7 @@
 import msgspec
 
 from gateway.delivery.bookkeeping import Bookkeeping
+from gateway.delivery.late_verdicts import LateVerdicts
 from gateway.delivery.outbox import Outbox
 from gateway.delivery.push import Push, Report
 from gateway.delivery.retry import next_attempt
@@ -14,8 +15,9 @@ from gateway.model.outcome import Expired, Later, Outcome, TokenDead
 class Settlement:
     """Ends an item with its final outcome, or gives it back for a later attempt."""
 
-    def __init__(self, outbox: Outbox, books: Bookkeeping, clock: Clock) -> None:
+    def __init__(self, outbox: Outbox, late_verdicts: LateVerdicts, books: Bookkeeping, clock: Clock) -> None:
         self._outbox = outbox
+        self._late_verdicts = late_verdicts
         self._books = books
         self._clock = clock
 
@@ -31,7 +33,10 @@ class Settlement:
             outcome = Expired(detail=outcome.text)
         report = msgspec.structs.replace(report, outcome=outcome, push=push, attempts=attempts)
         self._books.owed_finished(push, report, waited_for=item.reason)
-        await self._outbox.finish(item, self._untold(push, outcome))
+        untold = self._untold(push, outcome)
+        await self._outbox.finish(item, untold)
+        if untold is not None:
+            self._late_verdicts.learn(untold)
 
     def _untold(self, push: Push, outcome: Outcome) -> LateVerdict | None:
         """Return what the server must hear with its next push to this device."""

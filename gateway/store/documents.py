@@ -1,8 +1,10 @@
 """Apps and workspaces as every adapter keeps them: JSON with a version, encrypted where it holds credentials."""
 
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import msgspec
+import structlog
 
 from gateway.model.app import App
 from gateway.model.errors import Changed, NameTaken, StoreError
@@ -12,6 +14,9 @@ from gateway.store.crypto import Vault
 Document = App | Workspace
 DocumentT = TypeVar("DocumentT", App, Workspace)
 T = TypeVar("T")
+FoundT = TypeVar("FoundT")
+
+log = structlog.stdlib.get_logger("gateway.store")
 
 
 def written(thing: Document, vault: Vault) -> bytes:
@@ -31,6 +36,32 @@ def read(document: bytes, kind: type[T], vault: Vault) -> T:
         return msgspec.json.decode(vault.decrypt(document) if kind is App else document, type=kind)
     except msgspec.DecodeError as error:
         raise damaged(error) from None
+
+
+def converted(found: object, kind: type[T]) -> T:
+    """Read a document that was kept field by field.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    try:
+        return msgspec.convert(found, kind)
+    except msgspec.ValidationError as error:
+        raise damaged(error) from None
+
+
+def readable(
+    found: Iterable[tuple[str, FoundT]], read_one: Callable[[FoundT], T], event: str
+) -> tuple[list[T], list[str]]:
+    """Read what can be read of things with their ids; return it, and the ids of the rest, each logged as `event`."""
+    things, lost = [], []
+    for key, one in found:
+        try:
+            things.append(read_one(one))
+        except StoreError as error:
+            log.error(event, id=key, error=str(error))
+            lost.append(key)
+    return things, lost
 
 
 def damaged(error: Exception) -> StoreError:

@@ -13,7 +13,10 @@ class HeartbeatStore(Protocol):
         ...
 
     async def since(self, at: float) -> list[Heartbeat]:
-        """Read those of `at` (UNIX seconds) or later, by host and time of start."""
+        """Read those of `at` (UNIX seconds) or later, by host and time of start.
+
+        One that cannot be read is logged and removed: a gateway that lives puts its next one there.
+        """
         ...
 
     async def remove(self, before: float) -> None:

@@ -24,7 +24,7 @@ from gateway.model.outbox import LateVerdict, OutboxItem
 from gateway.model.workspace import Workspace
 from gateway.store import mongo_devices, mongo_late_verdicts, mongo_outbox
 from gateway.store.crypto import Vault
-from gateway.store.documents import Document, changed, damaged, name_taken, read, written
+from gateway.store.documents import Document, changed, converted, name_taken, read, written
 from gateway.store.mongo_claims import stored_item
 from gateway.store.mongo_database import (
     APPS,
@@ -105,8 +105,8 @@ async def load(database: Database, vault: Vault) -> Contents:
 
 
 async def _read_all(database: Database) -> _Found:
-    apps = [_as(_Row, found) for found in await database[APPS].find().to_list(None)]
-    workspaces = [_as(_Row, found) for found in await database[WORKSPACES].find().to_list(None)]
+    apps = [converted(found, _Row) for found in await database[APPS].find().to_list(None)]
+    workspaces = [converted(found, _Row) for found in await database[WORKSPACES].find().to_list(None)]
     proofs = await database[PROOFS].find({}, {"_id": 1}).to_list(None)
     return _Found(apps, workspaces, frozenset(proof["_id"] for proof in proofs))
 
@@ -120,13 +120,6 @@ def _contents(found: _Found, vault: Vault) -> Contents:
         workspaces=tuple(sorted(workspaces, key=lambda workspace: workspace.name)),
         proven=found.proven,
     )
-
-
-def _as(kind: type[T], found: object) -> T:
-    try:
-        return msgspec.convert(found, kind)
-    except msgspec.ValidationError as error:
-        raise damaged(error) from None
 
 
 async def put(database: Database, newer: Document, vault: Vault) -> None:
@@ -175,7 +168,7 @@ async def page(database: Database, vault: Vault, kind: type[RecordT], after: str
 
 def _record(found: Mapping[str, Any], kind: type[RecordT], vault: Vault) -> RecordT:
     if issubclass(kind, Proof):
-        return _as(kind, {"fingerprint": found["_id"], **found})
+        return converted({"fingerprint": found["_id"], **found}, kind)
     if issubclass(kind, Delivery):
         return delivery_of(found, kind)
     if issubclass(kind, OutboxItem):
@@ -184,7 +177,7 @@ def _record(found: Mapping[str, Any], kind: type[RecordT], vault: Vault) -> Reco
         return verdict_of(found, kind)
     if issubclass(kind, Device):
         return mongo_devices.device_of(found, kind, vault)
-    return read(_as(_Row, found).document, kind, vault)
+    return read(converted(found, _Row).document, kind, vault)
 
 
 async def add(database: Database, records: Sequence[Record], vault: Vault) -> None:

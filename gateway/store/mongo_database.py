@@ -8,7 +8,7 @@ from pymongo import IndexModel, ReturnDocument
 
 from gateway.model.errors import StoreError
 from gateway.store.crypto import Vault
-from gateway.store.documents import damaged
+from gateway.store.documents import converted
 from gateway.store.schema import Migration, check_schema, newest, pending
 
 META = "meta"
@@ -114,7 +114,7 @@ async def _own(database: Database, vault: Vault, may_make: bool, migrations: Seq
         )
     if found is None and not may_make:
         raise StoreError("there is no store in this database; check its name, which stands behind the host")
-    meta = _meta(found or await _claim(database, vault, newest(migrations)))
+    meta = converted(found or await _claim(database, vault, newest(migrations)), _Meta)
     pending(meta.schema, migrations)
     vault.verify(meta.seal)
     return meta.schema
@@ -132,13 +132,6 @@ async def _claim(database: Database, vault: Vault, schema: int) -> object:
     return await database[META].find_one_and_update(
         {"_id": _KEY}, made, upsert=True, return_document=ReturnDocument.AFTER
     )
-
-
-def _meta(found: object) -> _Meta:
-    try:
-        return msgspec.convert(found, _Meta)
-    except msgspec.ValidationError as error:
-        raise damaged(error) from None
 
 
 async def _make_indexes(database: Database) -> None:

@@ -8,7 +8,7 @@ from pymongo import UpdateOne
 
 from gateway.model.delivery import Delivery, DeliveryQuery
 from gateway.model.outcome import Delivered
-from gateway.store.documents import damaged
+from gateway.store.documents import converted
 from gateway.store.mongo_database import DELIVERIES, Database
 
 DeliveryT = TypeVar("DeliveryT", bound=Delivery)
@@ -26,10 +26,7 @@ def delivery_of(found: Mapping[str, Any], kind: type[DeliveryT]) -> DeliveryT:
     Raises:
         StoreError: it is damaged.
     """
-    try:
-        return msgspec.convert({"id": found["_id"], **found}, kind)
-    except msgspec.ValidationError as error:
-        raise damaged(error) from None
+    return converted({"id": found["_id"], **found}, kind)
 
 
 async def find(database: Database, wanted: DeliveryQuery, after: Delivery | None, limit: int) -> list[Delivery]:

@@ -19,7 +19,7 @@ from gateway.model.device import Device, DeviceQuery, Sighting, after
 from gateway.model.errors import StoreError
 from gateway.model.secret import Secret
 from gateway.store.crypto import Vault
-from gateway.store.documents import damaged
+from gateway.store.documents import converted
 from gateway.store.mongo_database import DEVICES, Database, Run
 
 TRIES = 20
@@ -79,15 +79,8 @@ def device_of(found: Mapping[str, Any], kind: type[DeviceT], vault: Vault) -> De
         StoreError: it is damaged.
         StoreKeyError: it was written under other keys.
     """
-    sealed = _as(_Sealed, found)
-    return _as(kind, {**found, "id": found["_id"], "token": Secret(vault.decrypt(sealed.token).decode())})
-
-
-def _as(kind: type[T], found: object) -> T:
-    try:
-        return msgspec.convert(found, kind)
-    except msgspec.ValidationError as error:
-        raise damaged(error) from None
+    sealed = converted(found, _Sealed)
+    return converted({**found, "id": found["_id"], "token": Secret(vault.decrypt(sealed.token).decode())}, kind)
 
 
 def _facts(device: Device) -> dict[str, Any]:
@@ -124,7 +117,7 @@ def _writes(
 ) -> Iterator[UpdateOne]:
     for key, sightings in by_device.items():
         found = known.get(key)
-        before = _as(Device, {**found, "id": key, "token": sightings[0].token}) if found else None
+        before = converted({**found, "id": key, "token": sightings[0].token}, Device) if found else None
         device = reduce(after, sightings[1:], after(before, sightings[0]))
         if found is None:
             yield addition(device, vault)

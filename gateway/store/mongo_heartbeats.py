@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from gateway.model.heartbeat import Heartbeat
-from gateway.store.documents import damaged
+from gateway.store.documents import converted, readable
 from gateway.store.mongo_database import HEARTBEATS, Database, Run
 
 
@@ -22,7 +22,10 @@ class MongoHeartbeats:
 
     async def since(self, at: float) -> list[Heartbeat]:
         """Read those of a time or later."""
-        return await self._run(_since, at)
+        heartbeats, unreadable = await self._run(_since, at)
+        for gateway in unreadable:
+            await self.leave(gateway)
+        return heartbeats
 
     async def remove(self, before: float) -> None:
         """Delete the outdated."""
@@ -38,10 +41,10 @@ async def _beat(database: Database, heartbeat: Heartbeat) -> None:
     await database[HEARTBEATS].replace_one({"_id": fields.pop("id")}, fields, upsert=True)
 
 
-async def _since(database: Database, at: float) -> list[Heartbeat]:
+async def _since(database: Database, at: float) -> tuple[list[Heartbeat], list[str]]:
     order = [("host", 1), ("started_at", 1), ("_id", 1)]
     found = await database[HEARTBEATS].find({"at": {"$gte": at}}).sort(order).to_list(None)
-    return [_read(one) for one in found]
+    return readable(((one["_id"], one) for one in found), _read, "heartbeat_unreadable")
 
 
 async def _delete(database: Database, which: Mapping[str, object]) -> None:
@@ -49,7 +52,4 @@ async def _delete(database: Database, which: Mapping[str, object]) -> None:
 
 
 def _read(found: Mapping[str, Any]) -> Heartbeat:
-    try:
-        return msgspec.convert({"id": found["_id"], **found}, Heartbeat)
-    except msgspec.ValidationError as error:
-        raise damaged(error) from None
+    return converted({"id": found["_id"], **found}, Heartbeat)

@@ -7,7 +7,7 @@ import msgspec
 from pymongo import UpdateOne
 
 from gateway.model.outbox import LateVerdict
-from gateway.store.documents import damaged
+from gateway.store.documents import converted
 from gateway.store.mongo_database import LATE_VERDICTS, Database, Run
 
 LateVerdictT = TypeVar("LateVerdictT", bound=LateVerdict)
@@ -47,10 +47,7 @@ def verdict_of(found: Mapping[str, Any], kind: type[LateVerdictT]) -> LateVerdic
     Raises:
         StoreError: it is damaged.
     """
-    try:
-        return msgspec.convert(found, kind)
-    except msgspec.ValidationError as error:
-        raise damaged(error) from None
+    return converted(found, kind)
 
 
 async def _put(database: Database, verdicts: Sequence[LateVerdict]) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from typing import ParamSpec, TypeVar
 
 from pymongo import UpdateOne
 
@@ -12,9 +11,6 @@ from gateway.store.crypto import Vault
 from gateway.store.mongo_claims import queue_of, wake
 from gateway.store.mongo_database import OUTBOX, Database, Run
 from gateway.store.outbox_items import flat
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class MongoOutbox:

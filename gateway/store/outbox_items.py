@@ -9,11 +9,10 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-import structlog
 
-from gateway.model.errors import StoreError
 from gateway.model.notification import Notification
 from gateway.model.outbox import Lane, OutboxItem
+from gateway.store import documents
 from gateway.store.crypto import Vault
 from gateway.store.documents import damaged
 
@@ -21,8 +20,6 @@ T = TypeVar("T")
 OutboxItemT = TypeVar("OutboxItemT", bound=OutboxItem)
 UNREADABLE_SECONDS = 3_600.0
 """How long an item that cannot be read is left alone before it is tried again."""
-
-log = structlog.stdlib.get_logger("gateway.store")
 
 
 class Queue(NamedTuple):
@@ -62,13 +59,8 @@ def item_of(fields: Mapping[str, Any], kind: type[OutboxItemT], vault: Vault) ->
 
 def readable(rows: Iterable[Mapping[str, Any]], vault: Vault) -> tuple[list[OutboxItem], list[str]]:
     """Return items, oldest first, and the ids of those that cannot be read, which is logged."""
-    items, lost = [], []
-    for fields in rows:
-        try:
-            items.append(item_of(fields, OutboxItem, vault))
-        except StoreError as error:
-            log.error("outbox_item_unreadable", id=fields["id"], error=str(error))
-            lost.append(fields["id"])
+    by_id = ((fields["id"], fields) for fields in rows)
+    items, lost = documents.readable(by_id, lambda fields: item_of(fields, OutboxItem, vault), "outbox_item_unreadable")
     return sorted(items, key=lambda item: (item.received_at, item.id)), lost
 
 

@@ -12,7 +12,6 @@ from gateway.store.crypto import Vault
 from gateway.store.documents import damaged
 from gateway.store.sqlite_file import Run, transaction
 
-T = TypeVar("T")
 DeviceT = TypeVar("DeviceT", bound=Device)
 
 _FIELDS = Device.__struct_fields__

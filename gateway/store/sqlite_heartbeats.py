@@ -5,7 +5,7 @@ import sqlite3
 import msgspec
 
 from gateway.model.heartbeat import Heartbeat
-from gateway.store.documents import damaged
+from gateway.store.documents import damaged, readable
 from gateway.store.sqlite_file import Run
 
 _BEAT = (
@@ -26,7 +26,10 @@ class SqliteHeartbeats:
 
     async def since(self, at: float) -> list[Heartbeat]:
         """Read those of a time or later."""
-        return await self._run(_since, at)
+        heartbeats, unreadable = await self._run(_since, at)
+        for gateway in unreadable:
+            await self.leave(gateway)
+        return sorted(heartbeats, key=lambda one: (one.host, one.started_at, one.id))
 
     async def remove(self, before: float) -> None:
         """Delete the outdated."""
@@ -41,9 +44,9 @@ def _execute(connection: sqlite3.Connection, statement: str, *values: object) ->
     connection.execute(statement, values)
 
 
-def _since(connection: sqlite3.Connection, at: float) -> list[Heartbeat]:
-    rows = connection.execute("SELECT document FROM heartbeats WHERE at >= ?", (at,))
-    return sorted((_read(document) for (document,) in rows), key=lambda one: (one.host, one.started_at, one.id))
+def _since(connection: sqlite3.Connection, at: float) -> tuple[list[Heartbeat], list[str]]:
+    rows = connection.execute("SELECT id, document FROM heartbeats WHERE at >= ?", (at,)).fetchall()
+    return readable(rows, _read, "heartbeat_unreadable")
 
 
 def _read(document: str) -> Heartbeat:

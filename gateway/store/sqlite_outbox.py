@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -12,8 +12,6 @@ from gateway.store.crypto import Vault
 from gateway.store.outbox_items import UNREADABLE_SECONDS, OutboxItemT, Queue, flat, readable, shares
 from gateway.store.sqlite_file import Run, transaction
 
-P = ParamSpec("P")
-T = TypeVar("T")
 Row = Mapping[str, Any]
 
 _FIELDS = (

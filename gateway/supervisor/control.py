@@ -36,7 +36,7 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
     """To a worker: take in who waits, finish, end."""
 
 
-class Heartbeat(msgspec.Struct, frozen=True, tag=True):
+class Status(msgspec.Struct, frozen=True, tag=True):
     """From a worker, every second: it lives, and how it is."""
 
     needs: dict[str, str]
@@ -47,7 +47,7 @@ class Heartbeat(msgspec.Struct, frozen=True, tag=True):
 
 
 Order = Drain | Stop
-Message = Begin | Order | Heartbeat
+Message = Begin | Order | Status
 _DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 
 

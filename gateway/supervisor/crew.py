@@ -12,7 +12,7 @@ from gateway.config import Settings, settings_to_json
 from gateway.model.backoff import backoff
 from gateway.model.clock import Clock, time_limit
 from gateway.observability.merging import Family, lasting, merged
-from gateway.supervisor.control import Begin, Drain, Heartbeat, Order, Stop
+from gateway.supervisor.control import Begin, Drain, Order, Status, Stop
 from gateway.supervisor.process import WorkerProcess
 from gateway.web.newcomers import turn_away
 from gateway.web.pages import Overview
@@ -23,7 +23,7 @@ STEADY_SECONDS = 60.0
 """A worker that ended after so long was well: its successor is started as after a first failure."""
 LOOK_SECONDS = 1.0
 MOST_SILENCE = 30
-"""Looks without a heartbeat after which a worker hangs. Looks, not seconds: while the supervisor itself stood still, it
+"""Looks without a status after which a worker hangs. Looks, not seconds: while the supervisor itself stood still, it
 heard nobody."""
 LONGEST_START = 120
 """Looks that a worker has until its door is open: many that start at once are slow."""
@@ -132,7 +132,7 @@ class Crew:
         for worker in list(self.running.values()):
             await worker.tell(order)
 
-    def _heard(self, worker: WorkerProcess, said: Heartbeat) -> None:
+    def _heard(self, worker: WorkerProcess, said: Status) -> None:
         self.overview = said.overview or self.overview
         self._first_is_up.set()
         if self._waiting_to_be_up:

@@ -11,7 +11,7 @@ from typing import Self
 import msgspec
 import structlog
 
-from gateway.supervisor.control import Begin, Channel, Heartbeat, Order
+from gateway.supervisor.control import Begin, Channel, Order, Status
 
 log = structlog.stdlib.get_logger("gateway.supervisor")
 
@@ -23,7 +23,7 @@ class WorkerProcess:
         self.number = number
         self._process = process
         self._channel = channel
-        self.last: Heartbeat | None = None
+        self.last: Status | None = None
         """What it said last; None until its door is open."""
         self.silence = 0
         """Looks by the supervisor since it said something."""
@@ -62,10 +62,10 @@ class WorkerProcess:
         with suppress(ConnectionError):
             await self._channel.send(order)
 
-    async def ended(self, heard: Callable[["WorkerProcess", Heartbeat], None]) -> int:
+    async def ended(self, heard: Callable[["WorkerProcess", Status], None]) -> int:
         """Hear what it says until it ends; return its exit code, or its signal as a negative number."""
         try:
-            while isinstance(said := await self._channel.receive(), Heartbeat):
+            while isinstance(said := await self._channel.receive(), Status):
                 if not self.is_up:
                     log.info("worker_up", worker=self.number, pid=self.pid)
                 self.last, self.silence = said, 0

@@ -13,13 +13,13 @@ from gateway.config import Settings, settings_from_json
 from gateway.model.clock import Clock
 from gateway.observability.logging import configure_logging
 from gateway.observability.merging import families_of
-from gateway.supervisor.control import Begin, Channel, Drain, Heartbeat
+from gateway.supervisor.control import Begin, Channel, Drain, Status
 from gateway.web.health import Readiness, needs_of, troubles_of
 from gateway.web.listening import Listener
 from gateway.web.newcomers import turn_away
 from gateway.web.pages import Overview, load_templates, overview_of
 
-HEARTBEAT_SECONDS = 1.0
+STATUS_SECONDS = 1.0
 
 log = structlog.stdlib.get_logger("gateway.worker")
 
@@ -57,7 +57,7 @@ async def _serve(settings: Settings, channel: Channel, listener: socket.socket, 
         door = Listener(app, listener, clock, settings.server.drain_timeout, is_shared=True)
         await gateway.follower.has_looked.wait()  # who comes before is better off with another worker, or in line
         await door.open()
-        async with _beating(gateway, channel):
+        async with _telling(gateway, channel):
             while isinstance(order := await channel.receive(), Drain):
                 readiness.draining = True
             readiness.draining = True
@@ -68,9 +68,9 @@ async def _serve(settings: Settings, channel: Channel, listener: socket.socket, 
 
 
 @asynccontextmanager
-async def _beating(gateway: Gateway, channel: Channel) -> AsyncIterator[None]:
+async def _telling(gateway: Gateway, channel: Channel) -> AsyncIterator[None]:
     """Tell the supervisor how this worker is while the block runs."""
-    task = asyncio.create_task(_beat(gateway, channel), name="heartbeat")
+    task = asyncio.create_task(_tell(gateway, channel), name="status")
     try:
         yield
     finally:
@@ -78,20 +78,20 @@ async def _beating(gateway: Gateway, channel: Channel) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _beat(gateway: Gateway, channel: Channel) -> None:
+async def _tell(gateway: Gateway, channel: Channel) -> None:
     told = Overview()
     try:
         while True:
             overview = overview_of(gateway.follower, gateway.pulse)
-            await channel.send(_heartbeat(gateway, overview if overview != told else None))
+            await channel.send(_status(gateway, overview if overview != told else None))
             told = overview
-            await gateway.clock.sleep(HEARTBEAT_SECONDS)
+            await gateway.clock.sleep(STATUS_SECONDS)
     except ConnectionError:
         return  # whoever reads the channel hears that the supervisor is gone
     except Exception as error:  # a fault of ours: this worker counts as hanging
-        log.error("heartbeat_failed", exc_info=error)
+        log.error("status_failed", exc_info=error)
 
 
-def _heartbeat(gateway: Gateway, news: Overview | None) -> Heartbeat:
+def _status(gateway: Gateway, news: Overview | None) -> Status:
     follower = gateway.follower
-    return Heartbeat(needs_of(follower), families_of(gateway.metrics.registry), news, troubles_of(follower))
+    return Status(needs_of(follower), families_of(gateway.metrics.registry), news, troubles_of(follower))

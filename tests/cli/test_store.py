@@ -1,6 +1,7 @@
 """The store's own commands, as an operator types them."""
 
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 from cryptography.fernet import Fernet
@@ -63,9 +64,20 @@ async def test_a_store_moves_to_mongodb_and_back(operator: Operator, mongo_url: 
     back = await operator.types("store", "copy", "--to", "sqlite:///back/gateway.db", **in_mongo)
     assert back.code == 0, back.err
     assert "Both stores hold the same now" in back.out
+    assert "encrypted under the keys given here: its gateway needs them" in back.out
     in_back = {**NEW_KEYS, "PUSH_GATEWAY_STORE__URL": "sqlite:///back/gateway.db"}
     assert await operator.sees(**in_back) == before
     assert not list((operator.folder / "back").glob("*.key*"))
+
+
+async def test_a_copy_with_key_files_of_its_own_needs_no_others(operator: Operator) -> None:
+    await operator.sets_up()
+    (operator.folder / "own").mkdir()
+    for name in ("encryption.keys", "lookup.key"):
+        copyfile(operator.folder / "data" / name, operator.folder / "own" / name)
+    there = await operator.types("store", "copy", "--to", "sqlite:///own/gateway.db")
+    assert there.out.endswith("To use the copy, set store.url to where it is: sqlite:///own/gateway.db\n"), there.err
+    assert await operator.sees(PUSH_GATEWAY_STORE__URL="sqlite:///own/gateway.db") == await operator.sees()
 
 
 async def test_copying_again_does_nothing_and_other_contents_are_refused(

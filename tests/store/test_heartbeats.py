@@ -6,11 +6,10 @@ from contextlib import closing
 from pathlib import Path
 
 import msgspec
-import pytest
 from cryptography.fernet import Fernet
 from pymongo import MongoClient
+from structlog.testing import capture_logs
 
-from gateway.model.errors import StoreError
 from gateway.model.store_url import StoreUrl
 from gateway.store.crypto import Vault
 from gateway.store.mongo import MongoStore
@@ -60,25 +59,33 @@ async def test_a_beat_changes_no_revision(store: Store) -> None:
     assert await store.revision() == before
 
 
-async def test_a_damaged_heartbeat_in_the_file_is_a_fault_of_the_store(tmp_path: Path) -> None:
+async def test_a_damaged_heartbeat_in_the_file_is_removed_and_hides_no_other(tmp_path: Path) -> None:
     def damage() -> None:
         with closing(sqlite3.connect(tmp_path / "gateway.db", isolation_level=None)) as connection:
             connection.execute("INSERT INTO heartbeats VALUES ('a', 1.0, '{}')")
 
     store = await SqliteStore.open(tmp_path / "gateway.db", lambda is_new: VAULT)
     await asyncio.to_thread(damage)
-    with pytest.raises(StoreError, match="a document in the store is damaged"):
-        await store.heartbeats.since(0.0)
+    await _check_removed(store)
     await store.close()
 
 
-async def test_a_damaged_heartbeat_in_mongodb_is_a_fault_of_the_store(mongo_url: StoreUrl) -> None:
+async def test_a_damaged_heartbeat_in_mongodb_is_removed_and_hides_no_other(mongo_url: StoreUrl) -> None:
     def damage() -> None:
         with MongoClient[dict[str, object]](mongo_url.reveal()) as client:
             client.get_default_database()["heartbeats"].insert_one({"_id": "a", "at": 1.0})
 
     store = await MongoStore.open(mongo_url, VAULT)
     await asyncio.to_thread(damage)
-    with pytest.raises(StoreError, match="a document in the store is damaged"):
-        await store.heartbeats.since(0.0)
+    await _check_removed(store)
     await store.close()
+
+
+async def _check_removed(store: Store) -> None:
+    """Of the damaged one it is told once, and what has just beaten is seen."""
+    living = heartbeat("b")
+    await store.heartbeats.beat(living)
+    with capture_logs() as logs:
+        assert await store.heartbeats.since(0.0) == [living]
+        assert await store.heartbeats.since(0.0) == [living]
+    assert [(one["event"], one["id"]) for one in logs] == [("heartbeat_unreadable", "a")]

@@ -9,11 +9,11 @@ import pytest
 import uvloop
 
 from gateway.observability.merging import Family, Sample
-from gateway.supervisor.control import LONGEST, Begin, Channel, Drain, Heartbeat, Message, Stop
+from gateway.supervisor.control import LONGEST, Begin, Channel, Drain, Message, Status, Stop
 from gateway.web.pages import AppRow, Overview, WorkspaceRow
 
 OVERVIEW = Overview([AppRow("app", "topic (production)", "", False)], [WorkspaceRow("w", ["app"], True)])
-HEARTBEAT = Heartbeat(
+STATUS = Status(
     {"store": "the store does not answer"},
     [Family("pushes", "Pushes.", "counter", [Sample("pushes_total", {"app": "a" * 1_000_000}, float("inf"))])],
     OVERVIEW,
@@ -37,7 +37,7 @@ async def raw() -> AsyncIterator[tuple[socket.socket, Channel]]:
     await channel.close()
 
 
-@pytest.mark.parametrize("message", [Begin(3, b"{}"), Drain(), Stop(), HEARTBEAT])
+@pytest.mark.parametrize("message", [Begin(3, b"{}"), Drain(), Stop(), STATUS])
 async def test_what_one_says_the_other_hears(pair: tuple[Channel, Channel], message: Message) -> None:
     one, other = pair
     for _ in range(2):
@@ -53,7 +53,7 @@ def test_settings_are_not_shown() -> None:
 def test_it_is_the_same_on_uvloop() -> None:
     async def talk() -> Message | None:
         one, other = [await Channel.over(end) for end in socket.socketpair()]
-        sending = asyncio.create_task(one.send(HEARTBEAT))
+        sending = asyncio.create_task(one.send(STATUS))
         heard = await other.receive()
         await sending
         await one.close()
@@ -62,7 +62,7 @@ def test_it_is_the_same_on_uvloop() -> None:
         return heard
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        assert runner.run(talk()) == HEARTBEAT
+        assert runner.run(talk()) == STATUS
 
 
 @pytest.mark.parametrize("last_words", [b"", b"\0\0", b"\0\0\0\5abc"])

@@ -71,7 +71,7 @@ class Simulator:
             doors.close()
             raise
         structlog.get_logger().info(
-            "simulator.started",
+            "simulator_started",
             data=str(self.data),
             apns=self.apns_url,
             apns_sandbox=self.apns_sandbox_url,
