@@ -232,3 +232,20 @@ async def test_a_push_that_could_be_kept_at_last_is_owed(still: Still, store: St
     await still.empty()
     last = (await still.log())[-1]
     assert (last.id, last.outcome) == (answer.headers["X-Request-Id"], "delivered")
+
+
+def fill(connection: sqlite3.Connection) -> None:
+    """Let SQLite say what it says when the disk is full."""
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+
+
+async def test_a_full_disk_keeps_no_push_from_going_out(still: Still) -> None:
+    connection = still.running.gateway.store._connection
+    await asyncio.to_thread(fill, connection)
+    still.simulator.set_rules([Rule(token_prefix="f", status=503)])
+    refused = [await still.push(f"{'f' * 60}{number:04}", text="long " * 300) for number in range(9)]
+    assert (refused[-1].status, refused[-1].code) == (503, "apns_service_unavailable")
+    assert (await still.push()).code == "delivered"
+    await asyncio.to_thread(connection.execute, "PRAGMA max_page_count = 1000000")
+    assert (await still.push(f"{'f' * 60}{9999}")).status == 200
