@@ -21,8 +21,8 @@ COLUMNS = ("host", "pid", "version", "state", "up since", "last beat", "keys")
 def instances(config: Path | None, as_json: bool) -> None:
     """Show the gateways on the store: those that run, and those that fell silent within a day.
 
-    A gateway that was stopped as it should be is not listed. The keys are in order where a gateway encrypts under the
-    same key as these settings and knows all others.
+    Each worker is one. A gateway that was stopped as it should be is not listed. The keys are in order where a gateway
+    encrypts under the same key as these settings and knows all others.
     """
     now = time.time()
     keys, gateways = run(_read(settings_from(config)))

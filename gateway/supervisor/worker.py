@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 import structlog
@@ -50,6 +50,7 @@ async def _serve(settings: Settings, channel: Channel, listener: socket.socket, 
     async with (
         open_gateway(settings, clock) as gateway,
         following(gateway),
+        AsyncExitStack() as telling,
         working_off(gateway, settings.server.drain_timeout),
     ):
         readiness = Readiness(partial(needs_of, gateway.follower), partial(troubles_of, gateway.follower))
@@ -57,14 +58,14 @@ async def _serve(settings: Settings, channel: Channel, listener: socket.socket, 
         door = Listener(app, listener, clock, settings.server.drain_timeout, is_shared=True)
         await gateway.follower.has_looked.wait()  # who comes before is better off with another worker, or in line
         await door.open()
-        async with _telling(gateway, channel):
-            while isinstance(order := await channel.receive(), Drain):
-                readiness.draining = True
+        await telling.enter_async_context(_telling(gateway, channel))  # until all is worked off, lest it seem to hang
+        while isinstance(order := await channel.receive(), Drain):
             readiness.draining = True
-            if order is None:
-                log.error("supervisor_gone")
-                turn_away(listener)  # it cannot any more, and every worker leaves now
-            await door.close()
+        readiness.draining = True
+        if order is None:
+            log.error("supervisor_gone")
+            turn_away(listener)  # it cannot any more, and every worker leaves now
+        await door.close()
 
 
 @asynccontextmanager
