@@ -11,6 +11,7 @@ import pytest
 
 from gateway.config import DeliverySettings
 from gateway.delivery.breaker import TRIP_SECONDS
+from gateway.delivery.devices import device_hash
 from gateway.model.outbox import Claim, OutboxItem
 from gateway.providers.simulator import Rule, Simulator
 from tests.clock import ManualClock
@@ -200,6 +201,8 @@ async def test_a_token_found_dead_late_is_told_with_the_next_push_once(still: St
     await still.empty()
     answer = await still.push()
     assert (answer.status, answer.code) == (406, "apns_unregistered")
+    gateway = still.running.gateway
+    await still.passes(lambda: not gateway.owed.outbox.waits(device_hash(gateway.vault, IPHONE)))
     assert len(still.simulator.received) == 2
     assert (await still.push()).code == "delivered"
     assert [one.outcome for one in await still.log()][-3:] == ["token_dead", "token_dead", "delivered"]
