@@ -12,6 +12,7 @@ from gateway.delivery.push import Push, Report
 from gateway.delivery.retry import next_attempt
 from gateway.delivery.settlement import Settlement
 from gateway.delivery.snapshot import Route
+from gateway.delivery.under_way import UnderWay
 from gateway.model.clock import Clock
 from gateway.model.outbox import Lane, OutboxItem
 from gateway.model.outcome import Later, Outcome, Stored
@@ -38,7 +39,7 @@ class Handover:
         self._settlement = settlement
         self._clock = clock
         self._answer_within = answer_within
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way = UnderWay(clock)
 
     async def deliver(self, push: Push, answer_by: float) -> Report:
         """Attempt a push, or store it.
@@ -68,15 +69,8 @@ class Handover:
         return await self._attempt(push, routes, answer_by)
 
     async def aclose(self, grace: float) -> None:
-        """Let what is under way finish, `grace` seconds at most; what does not is left to whoever claims it next."""
-        if self._under_way:
-            timer = self._clock.call_later(grace, self._cancel)
-            await asyncio.wait(self._under_way)
-            timer.cancel()
-
-    def _cancel(self) -> None:
-        for task in self._under_way:
-            task.cancel()
+        """Let what is under way finish, `grace` seconds at most."""
+        await self._under_way.aclose(grace)
 
     async def _keep_unasked(self, push: Push, lane: Lane, reason: Reason) -> Report:
         return await self._keep(_item(push, lane, self._clock.now(), reason), Report(Later(reason), push, lane.app))
@@ -124,9 +118,7 @@ class Handover:
         return msgspec.structs.replace(report, outcome=Stored(reason, due_at=item.due_at))
 
     def _see_through(self, attempt: asyncio.Task[Report], item: OutboxItem, push: Push) -> None:
-        task = asyncio.create_task(self._finish(attempt, item, push), name="attempt of a stored push")
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        self._under_way.start(self._finish(attempt, item, push), "attempt of a stored push")
 
     async def _finish(self, attempt: asyncio.Task[Report], item: OutboxItem, push: Push) -> None:
         with self._outbox.at_work(item):

@@ -12,6 +12,7 @@ from gateway.delivery.outbox import Outbox
 from gateway.delivery.push import Push, Report
 from gateway.delivery.settlement import Settlement
 from gateway.delivery.snapshot import Member
+from gateway.delivery.under_way import UnderWay
 from gateway.model.clock import Clock
 from gateway.model.errors import StoreError
 from gateway.model.outbox import Lane, OutboxItem
@@ -54,7 +55,7 @@ class Redelivery:
         self._breakers = breakers
         self._follower = follower
         self._clock = clock
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way = UnderWay(clock)
         self._by_lane: Counter[Lane] = Counter()
         self._woken = asyncio.Event()
         self._sweep_at = clock.monotonic()
@@ -67,15 +68,8 @@ class Redelivery:
             await self._rest(claimed)
 
     async def aclose(self, grace: float) -> None:
-        """Let what is under way finish, `grace` seconds at most; what does not is left to whoever claims it next."""
-        if self._under_way:
-            timer = self._clock.call_later(grace, self._cancel)
-            await asyncio.wait(self._under_way)
-            timer.cancel()
-
-    def _cancel(self) -> None:
-        for task in self._under_way:
-            task.cancel()
+        """Let what is under way finish, `grace` seconds at most."""
+        await self._under_way.aclose(grace)
 
     async def _claim(self) -> int:
         """Start what is due; return how many items that were, or -1 when the store does not answer."""
@@ -122,12 +116,10 @@ class Redelivery:
 
     def _start(self, item: OutboxItem) -> None:
         self._by_lane[item.lane] += 1
-        task = asyncio.create_task(self._see_through(item), name="stored push")
-        self._under_way.add(task)
-        task.add_done_callback(lambda done: self._ended(done, item.lane))
+        task = self._under_way.start(self._see_through(item), "stored push")
+        task.add_done_callback(lambda _: self._ended(item.lane))
 
-    def _ended(self, task: asyncio.Task[None], lane: Lane) -> None:
-        self._under_way.discard(task)
+    def _ended(self, lane: Lane) -> None:
         self._by_lane[lane] -= 1
         if not self._by_lane[lane]:
             del self._by_lane[lane]
