@@ -63,6 +63,7 @@ class Gateway(msgspec.Struct, frozen=True):
 class Owed(msgspec.Struct, frozen=True):
     """All that takes care of stored pushes."""
 
+    breakers: Breakers
     outbox: Outbox
     late_verdicts: LateVerdicts
     handover: Handover
@@ -157,6 +158,7 @@ def _owe(
     late_verdicts = LateVerdicts(store, clock)
     settlement = Settlement(outbox, late_verdicts, books, clock)
     return Owed(
+        breakers=breakers,
         outbox=outbox,
         late_verdicts=late_verdicts,
         handover=Handover(dispatcher, breakers, late_verdicts, outbox, settlement, clock, settings.answer_within),

@@ -25,15 +25,19 @@ _TROUBLES = frozenset({VerdictKind.LATER, VerdictKind.CREDENTIALS_REFUSED})
 class _Breaker:
     """One lane: flowing, resting, or tried by a single push."""
 
-    __slots__ = ("failing_since", "failures", "probe_until", "rest_until", "rests", "slow")
+    __slots__ = ("failing_since", "failures", "probe_until", "rest_until", "times_rested", "slow")
 
     def __init__(self) -> None:
         self.failing_since = 0.0
         self.failures = 0
         self.slow = 0
-        self.rests = 0
+        self.times_rested = 0
         self.rest_until: float | None = None
         self.probe_until = float("-inf")
+
+    def rests(self, now: float) -> bool:
+        """Tell whether nothing may be attempted, or one push is finding out."""
+        return self.rest_until is not None and now < max(self.rest_until, self.probe_until)
 
 
 class Breakers:
@@ -49,7 +53,7 @@ class Breakers:
         if breaker is None or breaker.rest_until is None:
             return True
         now = self._clock.monotonic()
-        if now < max(breaker.rest_until, breaker.probe_until):
+        if breaker.rests(now):
             return False
         breaker.probe_until = now + PROBE_SECONDS
         return True
@@ -57,11 +61,7 @@ class Breakers:
     def resting(self) -> frozenset[Lane]:
         """Return the lanes of which nothing may be attempted now."""
         now = self._clock.monotonic()
-        return frozenset(
-            lane
-            for lane, breaker in self._lanes.items()
-            if breaker.rest_until is not None and now < max(breaker.rest_until, breaker.probe_until)
-        )
+        return frozenset(lane for lane, breaker in self._lanes.items() if breaker.rests(now))
 
     def open(self) -> frozenset[Lane]:
         """Return the lanes that are in trouble, those too that may be tried now."""
@@ -95,7 +95,7 @@ class Breakers:
             self._rest(breaker, None)
 
     def _rest(self, breaker: _Breaker, retry_after: float | None) -> None:
-        breaker.rests += 1
-        pause = backoff(breaker.rests, FIRST_SECONDS, LONGEST_SECONDS)
+        breaker.times_rested += 1
+        pause = backoff(breaker.times_rested, FIRST_SECONDS, LONGEST_SECONDS)
         breaker.probe_until = float("-inf")
         breaker.rest_until = self._clock.monotonic() + max(pause, min(retry_after or 0.0, LONGEST_SECONDS))

@@ -73,6 +73,8 @@ class Dispatcher:
     def _resting_last(self, routes: tuple[Route, ...], notification: Notification) -> tuple[Route, ...]:
         """Keep an app in trouble from hiding the next one, which may be the device's."""
         resting = self._breakers.resting()
+        if not resting:
+            return routes
         return tuple(sorted(routes, key=lambda route: lane_of(route, notification) in resting))
 
     async def _routes_now(self, member: Member, notification: Notification) -> tuple[Route, ...]:

@@ -33,7 +33,7 @@ class Handover:
         answer_within: float,
     ) -> None:
         self._dispatcher = dispatcher
-        self.breakers = breakers
+        self._breakers = breakers
         self._late_verdicts = late_verdicts
         self._outbox = outbox
         self._settlement = settlement
@@ -64,9 +64,9 @@ class Handover:
             in_line = await self._keep_unasked(push, lane, Reason.STORED_IN_LINE)
             if isinstance(in_line.outcome, Stored):
                 return in_line  # else out of turn is better than not at all
-        if not self.breakers.allows(lane):
+        if not self._breakers.allows(lane):
             return await self._keep_unasked(push, lane, Reason.STORED_RESTING)
-        return await self._attempt(push, routes, answer_by)
+        return await self._attempt(push, routes, lane, answer_by)
 
     async def aclose(self, grace: float) -> None:
         """Let what is under way finish, `grace` seconds at most."""
@@ -75,11 +75,10 @@ class Handover:
     async def _keep_unasked(self, push: Push, lane: Lane, reason: Reason) -> Report:
         return await self._keep(_item(push, lane, self._clock.now(), reason), Report(Later(reason), push, lane.app))
 
-    async def _attempt(self, push: Push, routes: tuple[Route, ...], answer_by: float) -> Report:
+    async def _attempt(self, push: Push, routes: tuple[Route, ...], lane: Lane, answer_by: float) -> Report:
         attempt = asyncio.create_task(self._dispatcher.along(routes, push, answer_by), name="attempt")
-        lane = lane_of(routes[0], push.notification)
         if not await self._is_in_time(attempt):
-            self.breakers.slow(lane)
+            self._breakers.slow(lane)
             item = _item(push, lane, self._clock.now(), Reason.STORED_SLOW)
             if await self._outbox.put(item, leased=True) is None:
                 self._see_through(attempt, item, push)

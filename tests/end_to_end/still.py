@@ -29,7 +29,7 @@ class Still:
     async def rest(self, first: str = IPHONE) -> list[str]:
         """Push to new devices until the provider is left alone; return their tokens."""
         tokens = []
-        while not self.running.gateway.owed.handover.breakers.resting():
+        while not self.running.gateway.owed.breakers.resting():
             tokens.append(f"{first[:-2]}{len(tokens):02}")
             assert (await self.push(tokens[-1])).code == "stored_later"
             await self.clock.advance(TRIP_SECONDS if len(tokens) == 1 else 0.0)
