@@ -66,27 +66,35 @@ class Bookkeeping:
 
     def owed_finished(self, push: Push, report: Report, waited_for: str) -> None:
         """Keep and tell what became of a push that was answered long ago, and why it had been stored until now."""
-        notification, outcome, verdict = push.notification, report.outcome, report.verdict
+        notification = push.notification
         seconds = self._clock.now() - notification.received_at
         platform, workspace = notification.platform, push.member.workspace.name
         self.finished(notification.id, workspace, platform.value, report, round(seconds * 1000, 1))
-        self._metrics.owed_finished(platform, report.app or "none", outcome, seconds)
+        self._metrics.owed_finished(platform, report.app or "none", report.outcome, seconds)
         log.info(
             "stored_push_finished",
-            request_id=notification.id,
-            workspace=workspace,
-            app=report.app,
-            platform=platform.value,
-            kind=notification.kind.value,
-            device=push.device[:DEVICE_DIGITS],
-            outcome=outcome.label,
-            reason=outcome.reason.value,
-            provider_status=verdict.status if verdict else None,
-            provider_words=verdict.words if verdict else None,
+            **told(notification.id, workspace, platform.value, report),
             waited_for=waited_for,
             attempts=report.attempts,
             seconds=round(seconds, 1),
         )
+
+
+def told(push_id: str, workspace: str | None, platform: str, report: Report) -> dict[str, object]:
+    """Return what a log line tells of a push: never what somebody wrote, nor a token."""
+    push, outcome, verdict = report.push, report.outcome, report.verdict
+    return {
+        "request_id": push_id,
+        "workspace": workspace,
+        "app": report.app,
+        "platform": platform,
+        "kind": push.notification.kind.value if push else None,
+        "device": push.device[:DEVICE_DIGITS] if push else None,
+        "outcome": outcome.label,
+        "reason": outcome.reason.value,
+        "provider_status": verdict.status if verdict else None,
+        "provider_words": verdict.words if verdict else None,
+    }
 
 
 def _sighting(push: Push, report: Report, at: float) -> Sighting:

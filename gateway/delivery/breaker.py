@@ -25,7 +25,7 @@ _TROUBLES = frozenset({VerdictKind.LATER, VerdictKind.CREDENTIALS_REFUSED})
 class _Breaker:
     """One lane: flowing, resting, or tried by a single push."""
 
-    __slots__ = ("failing_since", "failures", "probe_until", "rest_until", "times_rested", "slow")
+    __slots__ = ("failing_since", "failures", "probe_until", "rest_until", "slow", "times_rested")
 
     def __init__(self) -> None:
         self.failing_since = 0.0

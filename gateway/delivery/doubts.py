@@ -6,7 +6,6 @@ SETTLED_SECONDS = 6.0
 """After which a write that was given up has happened or never will: the adapters bound theirs to 5 s."""
 OPEN_SECONDS = 60.0
 """For how long a push may still be answered, and more."""
-
 MOST = 100_000
 """How many items wait at most to be taken out; of the others, those that lie there are sent once too often."""
 

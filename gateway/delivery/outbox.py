@@ -33,7 +33,6 @@ RETRY_SECONDS = 1.0
 BATCH = 500
 FEW_ITEMS = 10_000
 """Up to so many, the lines of all of them are known here, whoever has put them in."""
-FULL_RETRY_AFTER = 60.0
 
 T = TypeVar("T")
 log = structlog.stdlib.get_logger("gateway.outbox")
@@ -113,9 +112,9 @@ class Outbox:
     def _refusal(self, workspace: str) -> Later | None:
         """Count what others have put in since the last look as nothing: the limits are there to bound, not to bill."""
         if self._count.total + self._added.total() >= self._limits.total:
-            return Later(Reason.OUTBOX_FULL, retry_after=FULL_RETRY_AFTER)
+            return Later(Reason.OUTBOX_FULL)
         if self._count.by_workspace.get(workspace, 0) + self._added[workspace] >= self._limits.per_workspace:
-            return Later(Reason.OUTBOX_SHARE_FULL, retry_after=FULL_RETRY_AFTER)
+            return Later(Reason.OUTBOX_SHARE_FULL)
         return None
 
     async def claim(self, limit: int, closed: frozenset[Lane]) -> list[OutboxItem]:
@@ -149,7 +148,7 @@ class Outbox:
         """Work on an item in the block; after a fault of ours its lease runs out, and it is tried again."""
         try:
             yield
-        except Exception as error:
+        except Exception as error:  # a fault of ours must not hold the item for ever
             log.error("stored_push_failed", request_id=item.id, exc_info=error)
             self._held.pop(item.id, None)
 
@@ -188,6 +187,8 @@ class Outbox:
 
     async def give_back(self) -> None:
         """Let others have at once what this process will not finish any more; call it when nothing is under way."""
+        if not self._held:
+            return
         left = [
             Postponement(id=item.id, due_at=item.due_at, attempts=item.attempts, reason=item.reason)
             for item in self._held.values()

@@ -6,13 +6,12 @@ import structlog
 from aiohttp import web
 
 from gateway.delivery.admission import Admission
-from gateway.delivery.bookkeeping import Bookkeeping
+from gateway.delivery.bookkeeping import Bookkeeping, told
 from gateway.delivery.desk import Desk
 from gateway.delivery.push import Report
 from gateway.delivery.snapshot import Member
 from gateway.model.address import Network
 from gateway.model.clock import Clock
-from gateway.model.delivery import DEVICE_DIGITS
 from gateway.model.notification import new_push_id
 from gateway.model.outcome import Later, Outcome, Stored
 from gateway.model.reason import Reason
@@ -69,27 +68,14 @@ class PushDoor:
 
     def _record(self, visit: "_Visit", report: Report) -> None:
         seconds = self._clock.monotonic() - visit.started
-        outcome, verdict, push, platform = report.outcome, report.verdict, report.push, visit.endpoint.platform
+        outcome, platform = report.outcome, visit.endpoint.platform
         ms = round(seconds * 1000, 1)
         self._metrics.push(platform, report.app or "none", outcome, seconds)
         workspace = visit.member.workspace.name if visit.member else None
         # strangers could fill the log; a stored push is logged when it is done
         if workspace is not None and not isinstance(outcome, Stored):
             self._books.finished(visit.push_id, workspace, platform.value, report, ms)
-        log.info(
-            "push",
-            request_id=visit.push_id,
-            workspace=workspace,
-            app=report.app,
-            platform=platform.value,
-            kind=push.notification.kind.value if push else None,
-            device=push.device[:DEVICE_DIGITS] if push else None,
-            outcome=outcome.label,
-            reason=outcome.reason.value,
-            provider_status=verdict.status if verdict else None,
-            provider_words=verdict.words if verdict else None,
-            ms=ms,
-        )
+        log.info("push", **told(visit.push_id, workspace, platform.value, report), ms=ms)
 
 
 class _Visit:
