@@ -25,6 +25,8 @@ from gateway.rocketchat.answer import status_of
 
 ROOT = Path(__file__).parent.parent
 REASON_CODES = ROOT / "docs" / "reference" / "reason-codes.md"
+README = ROOT / "README.md"
+_BEGIN, _END = "<!-- reason codes -->\n", "<!-- end of reason codes -->"
 
 _AT_THE_DOOR = {
     Unauthorized: (
@@ -33,14 +35,19 @@ _AT_THE_DOOR = {
         Reason.WORKSPACE_SUSPENDED,
         Reason.ADDRESS_NOT_ALLOWED,
         Reason.UNIQUE_ID_MISMATCH,
+        Reason.FORWARDED_UNAUTHORIZED,
     ),
     Stored: (
         Reason.STORED_LATER,
         Reason.STORED_SLOW,
         Reason.STORED_RESTING,
         Reason.STORED_IN_LINE,
+        Reason.STORED_BUSY,
+        Reason.STORED_HELD,
     ),
+    Delivered: (Reason.DELIVERED, Reason.FORWARDED),
     Duplicate: (Reason.DUPLICATE,),
+    TokenDead: (Reason.FORWARDED_TOKEN_DEAD,),
     Expired: (Reason.EXPIRED,),
     Cleared: (Reason.WORKSPACE_GONE,),
     Later: (
@@ -48,6 +55,14 @@ _AT_THE_DOOR = {
         Reason.STORE_UNAVAILABLE,
         Reason.OUTBOX_FULL,
         Reason.OUTBOX_SHARE_FULL,
+        Reason.OUTBOX_APP_SHARE_FULL,
+        Reason.WORKSPACE_RATE,
+        Reason.APP_RATE,
+        Reason.WORKSPACE_BUSY,
+        Reason.APP_BUSY,
+        Reason.FAILED_TOO_OFTEN,
+        Reason.FORWARDED_LATER,
+        Reason.FORWARDING_FAILED,
         Reason.OUT_OF_TIME,
         Reason.CREDENTIALS_UNUSABLE,
         Reason.INTERNAL_ERROR,
@@ -66,8 +81,6 @@ _NO_ANSWER = {
 
 def outcome_of(reason: Reason) -> Outcome:
     """Say which outcome a reason code comes with."""
-    if reason is Reason.DELIVERED:
-        return Delivered()
     kinds = {said: kind for kind, said in (*APPLE_ANSWERS.values(), *GOOGLE_ANSWERS)} | _NO_ANSWER
     if reason in kinds:
         outcome = judge(Verdict(kinds[reason], reason), proven=True)
@@ -83,6 +96,13 @@ def reason_codes() -> str:
     return "\n".join(_lines()) + "\n"
 
 
+def readme(present: str) -> str:
+    """Put the table of all reason codes into the present README, between its two marks."""
+    before, _, rest = present.partition(_BEGIN)
+    table = "\n".join(_table())
+    return f"{before}{_BEGIN}\n{table}\n\n{_END}{rest.partition(_END)[2]}"
+
+
 def _lines() -> Iterator[str]:
     yield "# Reason codes"
     yield ""
@@ -92,6 +112,10 @@ def _lines() -> Iterator[str]:
     yield "Where a provider could not take a push now, the answer is 200 with one of the `stored` codes, and the code"
     yield "here says why the gateway keeps it; 429 and 503 are said when it cannot be kept."
     yield ""
+    yield from _table()
+
+
+def _table() -> Iterator[str]:
     yield "| code | answered | what happened | what to do |"
     yield "| --- | --- | --- | --- |"
     for reason in Reason:
@@ -115,3 +139,4 @@ def _cell(text: str) -> str:
 
 if __name__ == "__main__":
     REASON_CODES.write_text(reason_codes())
+    README.write_text(readme(README.read_text()))

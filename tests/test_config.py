@@ -41,6 +41,7 @@ CHANGED: dict[str, dict[str, object]] = {
         "proxy": "http://user:hush-hush@proxy.example.com:3128",
         "no_proxy": ("example.org", "10.0.0.0/8"),
         "timeout": 15.0,
+        "canary_every": 60.0,
     },
     "delivery": {
         "answer_within": 2.0,
@@ -48,10 +49,32 @@ CHANGED: dict[str, dict[str, object]] = {
         "outbox_max_per_workspace": 100,
         "fcm_repeat_unanswered": False,
     },
+    "limits": {
+        "workspace_rate": 20.0,
+        "workspace_burst": 40,
+        "workspace_per_month": 100_000,
+        "workspace_in_flight": 10,
+        "app_rate": 200.0,
+        "app_burst": 400,
+        "app_per_month": 1_000_000,
+        "app_in_flight": 500,
+        "failed_authentications": 5,
+    },
+    "guard": {
+        "minutes": 5.0,
+        "tokens": 10,
+        "share": 0.25,
+        "unregistered_tokens": 50,
+        "unregistered_share": 0.75,
+        "hold": True,
+    },
+    "forwarding": {"url": "https://official.example.com", "topics": ("chat.example.ios",), "timeout": 5.0},
+    "alarms": {"webhook_url": "https://alarms.example.com/hook", "webhook_secret": "hush-alarm"},
     "logging": {"level": "debug", "format": "console"},
 }
 """Every setting with another value than its default."""
 
+SECTIONS = "server, store, encryption, providers, delivery, limits, guard, forwarding, alarms, logging"
 EVERY_SETTING = [(section, key) for section, keys in CHANGED.items() for key in keys]
 
 
@@ -199,8 +222,18 @@ def test_a_wrong_value_is_named_with_its_file_line_and_key(tmp_path: Path, text:
     [
         ("[store]\nurl = 'sqlite:///x'\nurls = 1", 3, "store.urls", "url, delivery_retention, device_retention"),
         ("[logging]\n\n[logging.files]\npath = 1", 3, "logging.files", "level, format"),
-        ("[store]\n[databases]\nurl = 1", 2, "databases", "server, store, encryption, providers, delivery, logging"),
-        ("listen = 1", 1, "listen", "server, store, encryption, providers, delivery, logging"),
+        (
+            "[store]\n[databases]\nurl = 1",
+            2,
+            "databases",
+            "server, store, encryption, providers, delivery, limits, guard, forwarding, alarms, logging",
+        ),
+        (
+            "listen = 1",
+            1,
+            "listen",
+            "server, store, encryption, providers, delivery, limits, guard, forwarding, alarms, logging",
+        ),
         ("[store]\n'a key' = 1", 1, "store.a key", "url, delivery_retention, device_retention"),
     ],
 )
@@ -242,7 +275,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("STORE__DELIVERY_RETENTION", "3651", "expected `float` <= 3650.0"),
         ("LOGGING__LEVEL", "INFO", "expected one of debug, info, warning, error, got 'INFO'"),
         ("LOGGING__COLOUR", "red", "no such setting; there is level, format"),
-        ("LOGS__LEVEL", "info", "no such section; there is server, store, encryption, providers, delivery, logging"),
+        (
+            "LOGS__LEVEL",
+            "info",
+            f"no such section; there is {SECTIONS}",
+        ),
         ("SERVER__LISTEN_FILE", "/x", None),
         ("PROVIDERS__CA", "/x", None),
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.config import Settings
 from gateway.model.reason import Reason
-from tests.documents import REASON_CODES, ROOT, reason_codes
+from tests.documents import REASON_CODES, ROOT, readme, reason_codes
 
 README = (ROOT / "README.md").read_text()
 ROWS = dict(re.findall(r"^\| `([a-z_.]+)` \| (?:`(.*?)`)? ?\|", README, re.MULTILINE))
@@ -16,6 +16,7 @@ ROWS = dict(re.findall(r"^\| `([a-z_.]+)` \| (?:`(.*?)`)? ?\|", README, re.MULTI
 def test_the_page_of_reason_codes_is_what_the_code_makes() -> None:
     """Run `python -m tests.documents` when it is not."""
     assert REASON_CODES.read_text() == reason_codes()
+    assert readme(README) == README
 
 
 def test_every_reason_code_is_explained_once() -> None:
@@ -44,7 +45,9 @@ def settings() -> list[tuple[str, str]]:
 def shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return "[]" if value == () else "" if str(value) in ("", "***") else str(value)
+    if isinstance(value, tuple):
+        return msgspec.json.encode(value).decode()
+    return "" if str(value) in ("", "***") else str(value)
 
 
 @pytest.mark.parametrize(("key", "default"), settings())

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from gateway.model.limits import Limits
+
 
 class ApnsEnvironment(StrEnum):
     """Which of Apple's hosts an app's devices registered with."""
@@ -47,11 +49,16 @@ class FcmCredentials(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class App(msgspec.Struct, frozen=True, kw_only=True):
-    """One mobile app, on one or both platforms; `version` counts its changes in the store."""
+    """One mobile app, on one or both platforms.
+
+    While it is `held`, pushes to it are stored. `version` counts its changes in the store.
+    """
 
     id: str
     name: str
     apns: ApnsCredentials | None = None
     fcm: FcmCredentials | None = None
+    held: bool = False
+    limits: Limits = Limits()
     created_at: float = 0.0
     version: int = 0

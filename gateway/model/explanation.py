@@ -39,6 +39,18 @@ _OWN = {
         "Earlier pushes to this device are still kept; the gateway sends this one after them.",
         "",
     ),
+    Reason.STORED_BUSY: (
+        "As many of this app's pushes as may be wait for Apple or Google; the gateway keeps this one for the moment.",
+        "",
+    ),
+    Reason.STORED_HELD: (
+        "The app or the workspace is on hold; the gateway keeps the push until it is resumed.",
+        "The gateway's operator resumes it: `push-gateway app resume NAME`, `push-gateway workspace resume NAME`.",
+    ),
+    Reason.FORWARDED: (
+        "The official gateway took the push.",
+        "",
+    ),
     Reason.DUPLICATE: (
         "The same push has come before and is delivered, or kept to be.",
         "",
@@ -115,6 +127,66 @@ _OWN = {
         "The call's 60 seconds are over; a late ring would be a phantom call.",
         "Look at the server's clock and at the way between server and gateway.",
     ),
+    Reason.QUOTA_MONTH: (
+        "The workspace has sent as many pushes this month as it may.",
+        "The gateway's operator can raise its limit with `push-gateway workspace update NAME --per-month N`.",
+    ),
+    Reason.APP_QUOTA_MONTH: (
+        "As many pushes as may be have gone to this app this month.",
+        "The gateway's operator can raise its limit with `push-gateway app update NAME --per-month N`.",
+    ),
+    Reason.WORKSPACE_RATE: (
+        "The workspace sends faster than it may.",
+        "It comes back by itself. The operator can raise the limit: `push-gateway workspace update NAME --rate N`.",
+    ),
+    Reason.APP_RATE: (
+        "Pushes to this app come faster than they may.",
+        "It comes back by itself. The operator can raise the limit: `push-gateway app update NAME --rate N`.",
+    ),
+    Reason.WORKSPACE_BUSY: (
+        "As many requests of this workspace as may be are being worked on.",
+        "It comes back by itself. A Rocket.Chat server sends one push at a time: see who else uses its secret.",
+    ),
+    Reason.APP_BUSY: (
+        "As many of this app's pushes as may be are waiting for Apple or Google, and this one cannot be kept.",
+        "The server comes back by itself. If it stays so, Apple or Google is slow, or limits.app_in_flight is too low.",
+    ),
+    Reason.FAILED_TOO_OFTEN: (
+        "Too many requests with unknown secrets have come from this address within a minute.",
+        "Give the servers there the right Push_gateway: `push-gateway workspace rotate NAME` prints a new one.",
+    ),
+    Reason.GUARD_TRIPPED: (
+        "Apple or Google calls many tokens of this app dead at once: rather its key or environment is wrong.",
+        "See `push-gateway guard show`; mend the app's credentials, or type `push-gateway guard reset APP`.",
+    ),
+    Reason.FORWARDED_TOKEN_DEAD: (
+        "The official gateway says that the device token is dead.",
+        "Nothing to do: the server removes the token.",
+    ),
+    Reason.FORWARDED_TOKEN_KEPT: (
+        "The official gateway says that the device token is dead, but one of our own apps has delivered to it.",
+        "Nothing to do: the token stays, and own apps go on delivering to it.",
+    ),
+    Reason.FORWARDED_REJECTED: (
+        "The official gateway rejected the push.",
+        "Check the workspace's registration and its push quota at <server>/admin/cloud.",
+    ),
+    Reason.FORWARDED_UNAUTHORIZED: (
+        "The official gateway does not accept the workspace's access token.",
+        "Register the workspace again at <server>/admin/cloud.",
+    ),
+    Reason.FORWARDED_LATER: (
+        "The official gateway cannot take the push now.",
+        "The server comes back by itself.",
+    ),
+    Reason.FORWARDING_FAILED: (
+        "The official gateway cannot be reached, or did not answer in time.",
+        "The server comes back by itself; if it stays so, see whether the gateway reaches forwarding.url.",
+    ),
+    Reason.FORWARDING_PAUSED: (
+        "The official gateway rejected a push of this workspace within the last hour; until then none is forwarded.",
+        "Check the workspace's registration and its push quota at <server>/admin/cloud.",
+    ),
     Reason.STARTING: (
         "The gateway is starting and does not know its workspaces yet.",
         "It comes by itself; if not, /readyz says what is missing.",
@@ -130,6 +202,10 @@ _OWN = {
     Reason.OUTBOX_SHARE_FULL: (
         "Apple or Google does not take the push now, and the gateway keeps as many of this workspace as it may.",
         "The server comes back by itself. The gateway's operator can raise delivery.outbox_max_per_workspace.",
+    ),
+    Reason.OUTBOX_APP_SHARE_FULL: (
+        "Apple or Google does not take the push now, and the gateway keeps as many of this app as it may.",
+        "It comes back by itself. The operator can raise the limit: `push-gateway app update NAME --outbox N`.",
     ),
     Reason.BODY_UNREADABLE: (
         "The body was cut short, or is not compressed the way its headers say.",

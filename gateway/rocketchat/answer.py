@@ -20,7 +20,17 @@ PATIENCE = 18.0
 DEFAULT_RETRY_AFTER = 60.0
 """Seconds; Rocket.Chat ignores it and waits one minute, other senders and proxies may not."""
 
-_RATE_LIMITS = frozenset({Reason.APNS_TOO_MANY_REQUESTS, Reason.FCM_QUOTA_EXCEEDED})
+_RATE_LIMITS = frozenset(
+    {
+        Reason.APNS_TOO_MANY_REQUESTS,
+        Reason.FCM_QUOTA_EXCEEDED,
+        Reason.WORKSPACE_RATE,
+        Reason.APP_RATE,
+        Reason.WORKSPACE_BUSY,
+        Reason.APP_BUSY,
+        Reason.FAILED_TOO_OFTEN,
+    }
+)
 
 
 class Answer(msgspec.Struct, frozen=True):

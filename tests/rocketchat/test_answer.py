@@ -53,6 +53,8 @@ NOTHING_TO_DO = {
     Reason.STORED_SLOW,
     Reason.STORED_RESTING,
     Reason.STORED_IN_LINE,
+    Reason.STORED_BUSY,
+    Reason.FORWARDED,
     Reason.DUPLICATE,
     Reason.WORKSPACE_GONE,
 }

@@ -1,4 +1,4 @@
-"""Settings: one TOML file, environment variables on top, defaults below.
+"""Reading settings: one TOML file, environment variables on top, defaults below.
 
 `PUSH_GATEWAY_<SECTION>__<KEY>` sets `key` in `[section]`; lists are separated by commas or white space. For secrets
 `PUSH_GATEWAY_<SECTION>__<KEY>_FILE` names a file that holds the value. HTTPS_PROXY and NO_PROXY count as everywhere.
@@ -8,94 +8,15 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, get_args
 
 import msgspec
-from msgspec import Meta
 
+from gateway.config.settings import Settings
 from gateway.model.address import HostPort, Network
 from gateway.model.errors import SettingsError
 from gateway.model.secret import Secret
 from gateway.model.store_url import StoreUrl
-
-Seconds = Annotated[float, Meta(ge=0, le=3600)]
-OptionalWebUrl = Annotated[
-    str, Meta(pattern="^$|^https?://[^/]+", description="a URL such as https://push.example.com")
-]
-TlsUrl = Annotated[str, Meta(pattern="^https://[^/]+", description="a URL that begins with https://")]
-OptionalTlsUrl = Annotated[str, Meta(pattern="^$|^https://[^/]+", description="a URL that begins with https://")]
-
-
-class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the settings file."""
-
-
-class ServerSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The two doors, and how they close."""
-
-    listen: HostPort = HostPort("0.0.0.0", 8080)  # noqa: S104 - the public door is meant for the servers outside
-    operator_listen: HostPort = HostPort("127.0.0.1", 8081)
-    workers: Annotated[int, Meta(ge=1, le=64)] = 1
-    public_url: OptionalWebUrl = ""
-    trusted_proxies: tuple[Network, ...] = ()
-    drain_delay: Seconds = 5.0
-    drain_timeout: Seconds = 20.0
-
-
-class StoreSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where everything is kept; the delivery log, and devices that are not seen any more, for how many days."""
-
-    url: StoreUrl = StoreUrl("sqlite:///data/gateway.db")
-    delivery_retention: Annotated[float, Meta(gt=0, le=3650)] = 7.0
-    device_retention: Annotated[float, Meta(gt=0, le=3650)] = 270.0
-
-
-class EncryptionSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The keys of what is kept; empty for an embedded store means key files of its own beside it."""
-
-    keys: tuple[Secret, ...] = ()
-    lookup_key: Secret = Secret("")
-
-
-class ProvidersSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where Apple and Google are, how they are reached, whom to trust for them, and how long to wait."""
-
-    apns_production_url: TlsUrl = "https://api.push.apple.com"
-    apns_sandbox_url: TlsUrl = "https://api.sandbox.push.apple.com"
-    fcm_url: TlsUrl = "https://fcm.googleapis.com"
-    fcm_token_url: OptionalTlsUrl = ""
-    ca_file: str = ""
-    proxy: Secret = Secret("")
-    no_proxy: tuple[str, ...] = ()
-    timeout: Annotated[float, Meta(gt=0, le=15)] = 10.0
-
-
-class DeliverySettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long a server waits for an answer, and what may be kept to be sent later."""
-
-    answer_within: Annotated[float, Meta(gt=0, le=15)] = 0.5
-    outbox_max: Annotated[int, Meta(ge=0)] = 100_000
-    outbox_max_per_workspace: Annotated[int, Meta(ge=0)] = 25_000
-    fcm_repeat_unanswered: bool = True
-
-
-class LoggingSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is logged and how it looks."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "json", "console"] = "auto"
-
-
-class Settings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every setting of the gateway."""
-
-    server: ServerSettings = ServerSettings()
-    store: StoreSettings = StoreSettings()
-    encryption: EncryptionSettings = EncryptionSettings()
-    providers: ProvidersSettings = ProvidersSettings()
-    delivery: DeliverySettings = DeliverySettings()
-    logging: LoggingSettings = LoggingSettings()
-
 
 _PREFIX = "PUSH_GATEWAY_"
 _THIS_MACHINE = ("localhost", "127.0.0.0/8", "::1")
