@@ -23,6 +23,7 @@ from gateway.delivery.guard import Proofs
 from gateway.delivery.handover import Handover
 from gateway.delivery.heartbeat import Pulse
 from gateway.delivery.late_verdicts import LateVerdicts
+from gateway.delivery.notices import Notices
 from gateway.delivery.outbox import Outbox, OutboxLimits
 from gateway.delivery.records import DeliveryLog
 from gateway.delivery.redelivery import Redelivery
@@ -56,6 +57,7 @@ class Gateway(msgspec.Struct, frozen=True):
     deliveries: DeliveryLog
     books: Bookkeeping
     devices: Devices
+    notices: Notices
     metrics: Metrics
     clock: Clock
 
@@ -136,6 +138,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             deliveries=deliveries,
             books=books,
             devices=devices,
+            notices=Notices(opened.store.notices, clock),
             metrics=metrics,
             clock=clock,
         )

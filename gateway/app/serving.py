@@ -39,12 +39,14 @@ async def following(gateway: Gateway) -> AsyncIterator[None]:
         async with in_background(*_followings(gateway)):
             yield
     finally:
+        await gateway.notices.flush()
         await gateway.pulse.leave()
 
 
 def _followings(gateway: Gateway) -> Iterator[Coroutine[Any, Any, None]]:
     yield gateway.follower.run()
     yield gateway.pulse.run()
+    yield gateway.notices.run()
     if gateway.key_files is not None:
         yield KeyWatch(gateway.key_files, gateway.clock).run()
 

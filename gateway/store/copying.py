@@ -12,7 +12,9 @@ from gateway.model.app import App
 from gateway.model.delivery import DEVICE_DIGITS, Delivery
 from gateway.model.device import Device
 from gateway.model.errors import StoreError
+from gateway.model.notice import Notice
 from gateway.model.outbox import LateVerdict, OutboxItem
+from gateway.model.usage import Usage
 from gateway.model.workspace import Workspace
 from gateway.store.port import Proof, Record, RecordT, Store, key_of
 
@@ -24,6 +26,8 @@ KINDS: dict[str, type[Record]] = {
     "outbox": OutboxItem,
     "late_verdicts": LateVerdict,
     "devices": Device,
+    "notices": Notice,
+    "usage": Usage,
 }
 """What is copied, in this order: a workspace never comes before its apps."""
 PAGE = 500
@@ -125,4 +129,8 @@ def _described(record: Record) -> str:
         return f"a late verdict of {record.at:.0f}"
     if isinstance(record, Device):
         return f"a device, {record.id[:DEVICE_DIGITS]}"
+    if isinstance(record, Notice):
+        return f"a notice of {record.at:.0f}, {record.kind}"
+    if isinstance(record, Usage):
+        return f"a count of {record.month}"
     return f"{type(record).__name__} {record.name!r}"

@@ -25,8 +25,10 @@ from gateway.store.mongo_database import MIGRATIONS, Database, MongoMigration, m
 from gateway.store.mongo_devices import MongoDevices
 from gateway.store.mongo_heartbeats import MongoHeartbeats
 from gateway.store.mongo_late_verdicts import MongoLateVerdicts
+from gateway.store.mongo_notices import MongoNotices
 from gateway.store.mongo_outbox import MongoOutbox
 from gateway.store.mongo_sealed import MongoSealed
+from gateway.store.mongo_usage import MongoUsage
 from gateway.store.outbox_port import LateVerdictStore, OutboxStore
 from gateway.store.port import Contents, Record, RecordT
 
@@ -60,6 +62,8 @@ class MongoStore:
         self.late_verdicts: LateVerdictStore = MongoLateVerdicts(self._run)
         self.devices = MongoDevices(self._run, vault)
         self.heartbeats = MongoHeartbeats(self._run)
+        self.notices = MongoNotices(self._run)
+        self.usage = MongoUsage(self._run)
         self.sealed = MongoSealed(self._run)
 
     @classmethod

@@ -8,7 +8,7 @@ end, and notices at the next look.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,9 +20,18 @@ from gateway.model.app import App
 from gateway.model.delivery import Delivery
 from gateway.model.device import Device
 from gateway.model.errors import StoreError
+from gateway.model.notice import Notice
 from gateway.model.outbox import LateVerdict, OutboxItem
+from gateway.model.usage import Usage
 from gateway.model.workspace import Workspace
-from gateway.store import mongo_devices, mongo_late_verdicts, mongo_outbox
+from gateway.store import (
+    mongo_deliveries,
+    mongo_devices,
+    mongo_late_verdicts,
+    mongo_notices,
+    mongo_outbox,
+    mongo_usage,
+)
 from gateway.store.crypto import Vault
 from gateway.store.documents import Document, changed, converted, name_taken, read, written
 from gateway.store.mongo_claims import stored_item
@@ -31,13 +40,13 @@ from gateway.store.mongo_database import (
     DELIVERIES,
     DEVICES,
     LATE_VERDICTS,
+    NOTICES,
     OUTBOX,
     PROOFS,
+    USAGE,
     WORKSPACES,
     Database,
 )
-from gateway.store.mongo_deliveries import addition, delivery_of
-from gateway.store.mongo_late_verdicts import verdict_of
 from gateway.store.port import Contents, Proof, Record, RecordT
 
 QUIET_TRIES = 10
@@ -53,6 +62,8 @@ _COLLECTIONS: dict[type, str] = {
     OutboxItem: OUTBOX,
     LateVerdict: LATE_VERDICTS,
     Device: DEVICES,
+    Notice: NOTICES,
+    Usage: USAGE,
 }
 _SUM = [{"$match": {"changes": {"$gt": 0}}}, {"$group": {"_id": None, "changes": {"$sum": "$changes"}}}]
 """With the match, and nothing else asked for, the index alone answers."""
@@ -163,21 +174,31 @@ async def page(database: Database, vault: Vault, kind: type[RecordT], after: str
     wanted = dict(_PRESENT) if kind in (App, Workspace) else {}
     behind = {} if after is None else {"_id": {"$gt": after}}
     found = await database[_COLLECTIONS[kind]].find(wanted | behind).sort("_id", 1).limit(limit).to_list(None)
-    return [_record(one, kind, vault) for one in found]
+    return [_READ[kind](one, kind, vault) for one in found]
 
 
-def _record(found: Mapping[str, Any], kind: type[RecordT], vault: Vault) -> RecordT:
-    if issubclass(kind, Proof):
-        return converted({"fingerprint": found["_id"], **found}, kind)
-    if issubclass(kind, Delivery):
-        return delivery_of(found, kind)
-    if issubclass(kind, OutboxItem):
-        return stored_item(found, kind, vault)
-    if issubclass(kind, LateVerdict):
-        return verdict_of(found, kind)
-    if issubclass(kind, Device):
-        return mongo_devices.device_of(found, kind, vault)
-    return read(converted(found, _Row).document, kind, vault)
+_READ: dict[type, Callable[[Mapping[str, Any], type[Any], Vault], Any]] = {
+    App: lambda found, kind, vault: read(converted(found, _Row).document, kind, vault),
+    Workspace: lambda found, kind, vault: read(converted(found, _Row).document, kind, vault),
+    Proof: lambda found, kind, vault: converted({"fingerprint": found["_id"], **found}, kind),
+    Delivery: lambda found, kind, vault: mongo_deliveries.delivery_of(found, kind),
+    OutboxItem: stored_item,
+    LateVerdict: lambda found, kind, vault: mongo_late_verdicts.verdict_of(found, kind),
+    Device: mongo_devices.device_of,
+    Notice: lambda found, kind, vault: mongo_notices.notice_of(found, kind),
+    Usage: lambda found, kind, vault: mongo_usage.usage_of(found, kind),
+}
+_ADDITION: dict[type, Callable[[Any, Vault], UpdateOne]] = {
+    App: lambda app, vault: UpdateOne(*_write(app, 0, vault), upsert=True),
+    Workspace: lambda workspace, vault: UpdateOne(*_write(workspace, 0, vault), upsert=True),
+    Proof: lambda proof, vault: UpdateOne({"_id": proof.fingerprint}, {"$set": {"at": proof.at}}, upsert=True),
+    Delivery: lambda delivery, vault: mongo_deliveries.addition(delivery),
+    OutboxItem: mongo_outbox.addition,
+    LateVerdict: lambda verdict, vault: mongo_late_verdicts.addition(verdict),
+    Device: mongo_devices.addition,
+    Notice: lambda notice, vault: mongo_notices.addition(notice),
+    Usage: lambda usage, vault: mongo_usage.addition(usage),
+}
 
 
 async def add(database: Database, records: Sequence[Record], vault: Vault) -> None:
@@ -190,24 +211,10 @@ async def add(database: Database, records: Sequence[Record], vault: Vault) -> No
 
 async def _add(collection: Any, records: Sequence[Record], vault: Vault) -> None:  # noqa: ANN401
     try:
-        await collection.bulk_write([_addition(record, vault) for record in records])
+        await collection.bulk_write([_ADDITION[type(record)](record, vault) for record in records])
     except BulkWriteError as error:
         refused: Mapping[str, Any] = next(iter(error.details["writeErrors"]), {})
         record = records[int(refused.get("index", 0))]
         if refused.get("code") != DUPLICATE_KEY or not isinstance(record, App | Workspace):
             raise
         raise await _clash(collection, record) from None
-
-
-def _addition(record: Record, vault: Vault) -> UpdateOne:
-    if isinstance(record, Proof):
-        return UpdateOne({"_id": record.fingerprint}, {"$set": {"at": record.at}}, upsert=True)
-    if isinstance(record, Delivery):
-        return addition(record)
-    if isinstance(record, OutboxItem):
-        return mongo_outbox.addition(record, vault)
-    if isinstance(record, LateVerdict):
-        return mongo_late_verdicts.addition(record)
-    if isinstance(record, Device):
-        return mongo_devices.addition(record, vault)
-    return UpdateOne(*_write(record, 0, vault), upsert=True)

@@ -20,6 +20,8 @@ OUTBOX = "outbox"
 LATE_VERDICTS = "late_verdicts"
 DEVICES = "devices"
 HEARTBEATS = "heartbeats"
+NOTICES = "notices"
+USAGE = "usage"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -142,6 +144,8 @@ async def _make_indexes(database: Database) -> None:
     await _make_outbox_indexes(database)
     await _make_device_indexes(database)
     await _make_heartbeat_index(database)
+    await _make_notice_index(database)
+    await _make_usage_index(database)
 
 
 async def _make_delivery_indexes(database: Database) -> None:
@@ -165,10 +169,20 @@ async def _make_heartbeat_index(database: Database) -> None:
     await database[HEARTBEATS].create_indexes([IndexModel("at", name="at")])
 
 
+async def _make_notice_index(database: Database) -> None:
+    await database[NOTICES].create_indexes([IndexModel("until", name="until")])
+
+
+async def _make_usage_index(database: Database) -> None:
+    await database[USAGE].create_indexes([IndexModel([("month", 1), ("_id", 1)], name="month")])
+
+
 MIGRATIONS: tuple[MongoMigration, ...] = (
     Migration("add the delivery log", _make_delivery_indexes),
     Migration("add the outbox", _make_outbox_indexes),
     Migration("add the device registry", _make_device_indexes),
     Migration("add heartbeats", _make_heartbeat_index),
+    Migration("add notices", _make_notice_index),
+    Migration("add usage", _make_usage_index),
 )
 """In order; a new database is what they lead to."""

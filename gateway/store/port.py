@@ -8,12 +8,16 @@ import msgspec
 from gateway.model.app import App
 from gateway.model.delivery import Delivery, DeliveryQuery
 from gateway.model.device import Device
+from gateway.model.notice import Notice
 from gateway.model.outbox import LateVerdict, OutboxItem
+from gateway.model.usage import Usage
 from gateway.model.workspace import Workspace
 from gateway.store.device_port import DeviceStore
 from gateway.store.heartbeat_port import HeartbeatStore
+from gateway.store.notice_port import NoticeStore
 from gateway.store.outbox_port import LateVerdictStore, OutboxStore
 from gateway.store.sealed_port import SealedStore
+from gateway.store.usage_port import UsageStore
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -23,7 +27,7 @@ class Proof(msgspec.Struct, frozen=True):
     at: float
 
 
-Record = App | Workspace | Proof | Delivery | OutboxItem | LateVerdict | Device
+Record = App | Workspace | Proof | Delivery | OutboxItem | LateVerdict | Device | Notice | Usage
 """One thing that is kept."""
 RecordT = TypeVar("RecordT", bound=Record)
 
@@ -64,6 +68,16 @@ class Store(Protocol):
     @property
     def heartbeats(self) -> HeartbeatStore:
         """Who runs on this store."""
+        ...
+
+    @property
+    def notices(self) -> NoticeStore:
+        """What an operator should know."""
+        ...
+
+    @property
+    def usage(self) -> UsageStore:
+        """How much each workspace has sent."""
         ...
 
     @property
@@ -116,8 +130,8 @@ class Store(Protocol):
     async def add(self, records: Sequence[Record]) -> None:
         """Add records as they are, with their versions.
 
-        A proof that is there takes the time given; a delivery or device that is there stays, so that a batch of
-        unknown fate can be added again.
+        A proof that is there takes the time given; a delivery, device, notice or usage that is there stays, so that a
+        batch of unknown fate can be added again.
 
         Raises:
             Changed: one is there already; those before it may have been added.

@@ -21,9 +21,11 @@ from gateway.store.sqlite_devices import SqliteDevices
 from gateway.store.sqlite_file import migrate_file, open_file
 from gateway.store.sqlite_heartbeats import SqliteHeartbeats
 from gateway.store.sqlite_late_verdicts import SqliteLateVerdicts
+from gateway.store.sqlite_notices import SqliteNotices
 from gateway.store.sqlite_outbox import SqliteOutbox
 from gateway.store.sqlite_schema import MIGRATIONS, SqliteMigration
 from gateway.store.sqlite_sealed import SqliteSealed
+from gateway.store.sqlite_usage import SqliteUsage
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,6 +46,8 @@ class SqliteStore:
         self.late_verdicts: LateVerdictStore = SqliteLateVerdicts(self._run)
         self.devices = SqliteDevices(self._run, vault)
         self.heartbeats = SqliteHeartbeats(self._run)
+        self.notices = SqliteNotices(self._run)
+        self.usage = SqliteUsage(self._run)
         self.sealed = SqliteSealed(self._run)
 
     @classmethod

@@ -73,6 +73,19 @@ CREATE TABLE heartbeats (id TEXT PRIMARY KEY, at REAL NOT NULL, document TEXT NO
 CREATE INDEX heartbeats_at ON heartbeats (at);
 """
 
+_NOTICES = """
+CREATE TABLE notices
+    (id TEXT PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, about TEXT NOT NULL, words TEXT NOT NULL,
+    at REAL NOT NULL, until REAL) STRICT;
+"""
+
+_USAGE = """
+CREATE TABLE usage
+    (id TEXT PRIMARY KEY, month TEXT NOT NULL, workspace TEXT NOT NULL, app TEXT NOT NULL, outcome TEXT NOT NULL,
+    count INTEGER NOT NULL) STRICT;
+CREATE INDEX usage_month ON usage (month, id);
+"""
+
 
 def execute_all(connection: sqlite3.Connection, statements: str) -> None:
     """Run them one by one: `executescript` would end the transaction around them."""
@@ -85,5 +98,7 @@ MIGRATIONS: tuple[SqliteMigration, ...] = (
     Migration("add the outbox", lambda connection: execute_all(connection, _OUTBOX)),
     Migration("add the device registry", lambda connection: execute_all(connection, _DEVICE_REGISTRY)),
     Migration("add heartbeats", lambda connection: execute_all(connection, _HEARTBEATS)),
+    Migration("add notices", lambda connection: execute_all(connection, _NOTICES)),
+    Migration("add usage", lambda connection: execute_all(connection, _USAGE)),
 )
 """In order, from the first schema on."""

@@ -1,22 +1,28 @@
 """The tables of the SQLite file: what each step of the store reads and writes."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gateway.model.app import App
 from gateway.model.delivery import Delivery
 from gateway.model.device import Device
+from gateway.model.notice import Notice
 from gateway.model.outbox import LateVerdict, OutboxItem
+from gateway.model.usage import Usage
 from gateway.model.workspace import Workspace
-from gateway.store import sqlite_devices, sqlite_late_verdicts, sqlite_outbox
+from gateway.store import (
+    sqlite_deliveries,
+    sqlite_devices,
+    sqlite_late_verdicts,
+    sqlite_notices,
+    sqlite_outbox,
+    sqlite_usage,
+)
 from gateway.store.crypto import Vault
 from gateway.store.documents import Document, changed, name_taken, read, written
 from gateway.store.port import Contents, Proof, Record, RecordT
-from gateway.store.sqlite_deliveries import PAGE_OF_DELIVERIES, delivery_of, keep
 from gateway.store.sqlite_file import transaction
-from gateway.store.sqlite_late_verdicts import PAGE_OF_VERDICTS, verdict_of
-from gateway.store.sqlite_outbox import PAGE_OF_ITEMS, item_of
 
 
 def revision(connection: sqlite3.Connection) -> int:
@@ -63,10 +69,34 @@ _PAGE: dict[type, str] = {
     App: "SELECT document FROM apps WHERE ?1 IS NULL OR id > ?1 ORDER BY id LIMIT ?2",
     Workspace: "SELECT document FROM workspaces WHERE ?1 IS NULL OR id > ?1 ORDER BY id LIMIT ?2",
     Proof: "SELECT fingerprint, at FROM proofs WHERE ?1 IS NULL OR fingerprint > ?1 ORDER BY fingerprint LIMIT ?2",
-    Delivery: PAGE_OF_DELIVERIES,
-    OutboxItem: PAGE_OF_ITEMS,
-    LateVerdict: PAGE_OF_VERDICTS,
+    Delivery: sqlite_deliveries.PAGE_OF_DELIVERIES,
+    OutboxItem: sqlite_outbox.PAGE_OF_ITEMS,
+    LateVerdict: sqlite_late_verdicts.PAGE_OF_VERDICTS,
     Device: sqlite_devices.PAGE_OF_DEVICES,
+    Notice: sqlite_notices.PAGE_OF_NOTICES,
+    Usage: sqlite_usage.PAGE_OF_USAGE,
+}
+_READ: dict[type, Callable[[tuple[Any, ...], type[Any], Vault], Any]] = {
+    App: lambda row, kind, vault: read(row[0], kind, vault),
+    Workspace: lambda row, kind, vault: read(row[0], kind, vault),
+    Proof: lambda row, kind, vault: kind(*row),
+    Delivery: lambda row, kind, vault: sqlite_deliveries.delivery_of(row, kind),
+    OutboxItem: sqlite_outbox.item_of,
+    LateVerdict: lambda row, kind, vault: sqlite_late_verdicts.verdict_of(row, kind),
+    Device: sqlite_devices.device_of,
+    Notice: lambda row, kind, vault: sqlite_notices.notice_of(row, kind),
+    Usage: lambda row, kind, vault: sqlite_usage.usage_of(row, kind),
+}
+_ADD: dict[type, Callable[[sqlite3.Connection, Any, Vault], object]] = {
+    App: lambda connection, app, vault: _write(connection, _INSERT, app, vault),
+    Workspace: lambda connection, workspace, vault: _write(connection, _INSERT, workspace, vault),
+    Proof: lambda connection, proof, vault: connection.execute(_PROVE, (proof.fingerprint, proof.at)),
+    Delivery: lambda connection, delivery, vault: sqlite_deliveries.keep(connection, delivery),
+    OutboxItem: lambda connection, item, vault: sqlite_outbox.keep(connection, vault, item),
+    LateVerdict: lambda connection, verdict, vault: sqlite_late_verdicts.keep(connection, verdict),
+    Device: sqlite_devices.add,
+    Notice: lambda connection, notice, vault: sqlite_notices.keep(connection, notice),
+    Usage: lambda connection, usage, vault: sqlite_usage.keep(connection, usage),
 }
 
 
@@ -105,34 +135,11 @@ def page(
     connection: sqlite3.Connection, vault: Vault, kind: type[RecordT], after: str | None, limit: int
 ) -> list[RecordT]:
     """Read the records that come next by key."""
-    return [_record(row, kind, vault) for row in connection.execute(_PAGE[kind], (after, limit))]
-
-
-def _record(row: tuple[Any, ...], kind: type[RecordT], vault: Vault) -> RecordT:
-    if issubclass(kind, Delivery):
-        return delivery_of(row, kind)
-    if issubclass(kind, OutboxItem):
-        return item_of(row, kind, vault)
-    if issubclass(kind, LateVerdict):
-        return verdict_of(row, kind)
-    if issubclass(kind, Device):
-        return sqlite_devices.device_of(row, kind, vault)
-    return kind(*row) if issubclass(kind, Proof) else read(row[0], kind, vault)
+    return [_READ[kind](row, kind, vault) for row in connection.execute(_PAGE[kind], (after, limit))]
 
 
 def add(connection: sqlite3.Connection, records: Sequence[Record], vault: Vault) -> None:
     """Insert records, all of them or none."""
     with transaction(connection):
         for record in records:
-            if isinstance(record, Proof):
-                connection.execute(_PROVE, (record.fingerprint, record.at))
-            elif isinstance(record, Delivery):
-                keep(connection, record)
-            elif isinstance(record, OutboxItem):
-                sqlite_outbox.keep(connection, vault, record)
-            elif isinstance(record, LateVerdict):
-                sqlite_late_verdicts.keep(connection, record)
-            elif isinstance(record, Device):
-                sqlite_devices.add(connection, record, vault)
-            else:
-                _write(connection, _INSERT, record, vault)
+            _ADD[type(record)](connection, record, vault)

@@ -16,9 +16,11 @@ from gateway.store.crypto import Vault
 from gateway.store.mongo import MongoStore
 from gateway.store.port import Proof, Record, Store, key_of
 from gateway.store.sqlite import SqliteStore
+from tests.notices import notice
 from tests.sightings import known
 from tests.store.log import delivered
 from tests.store.owed import claim, late, owed
+from tests.store.used import used
 
 FCM = FcmCredentials(project_id="example", client_email="push@example.com", service_account="google-key-text")
 APPS = [App(id=f"app-{number}", name=f"Chat {number}", fcm=FCM, version=number + 1) for number in range(3)]
@@ -34,7 +36,19 @@ OUTBOX = [
 ]
 LATE_VERDICTS = [late(f"{number:04x}", at=number / 3) for number in range(PAGE + 4)]
 DEVICES = [known(f"{number:064x}", dead_since=number / 3, workspaces=("Ltd 1",)) for number in range(PAGE + 2)]
-EVERYTHING: list[Record] = [*APPS, *WORKSPACES, *PROOFS, *DELIVERIES, *OUTBOX, *LATE_VERDICTS, *DEVICES]
+NOTICES = [notice(f"{number:04x}", until=number or None, words="no") for number in range(PAGE + 1)]
+USAGE = [used(f"{number:04x}", number) for number in range(PAGE + 3)]
+EVERYTHING: list[Record] = [
+    *APPS,
+    *WORKSPACES,
+    *PROOFS,
+    *DELIVERIES,
+    *OUTBOX,
+    *LATE_VERDICTS,
+    *DEVICES,
+    *NOTICES,
+    *USAGE,
+]
 
 
 @pytest.fixture
@@ -103,6 +117,8 @@ async def test_a_copy_holds_everything_with_its_versions(source: Store, target: 
         "outbox": Share(PAGE + 3, 0),
         "late_verdicts": Share(PAGE + 4, 0),
         "devices": Share(PAGE + 2, 0),
+        "notices": Share(PAGE + 1, 0),
+        "usage": Share(PAGE + 3, 0),
     }
     progress = Progress()
     await copy(source, target, progress)
@@ -128,6 +144,8 @@ async def test_a_copy_that_was_interrupted_goes_on(source: Store, target: Store)
         "outbox": Share(PAGE + 3, 0),
         "late_verdicts": Share(PAGE + 4, 0),
         "devices": Share(PAGE + 2, 0),
+        "notices": Share(PAGE + 1, 0),
+        "usage": Share(PAGE + 3, 0),
     }
     progress = Progress()
     await copy(source, target, progress)
@@ -148,6 +166,8 @@ async def test_a_copy_that_was_interrupted_goes_on(source: Store, target: Store)
         (owed("0001", received_at=12.0), "a push of 12 in the outbox"),
         (late("0001", at=12.0), "a late verdict of 12"),
         (known(f"{1:064x}", app="other"), "a device, 000000000000"),
+        (notice("0001", at=12.0), "a notice of 12, breaker_open"),
+        (used("0001", 12), "a count of 2026-11"),
     ],
 )
 async def test_a_target_that_holds_something_else_is_refused_untouched(
