@@ -8,7 +8,8 @@ import msgspec
 
 from gateway import __version__
 from gateway.app.background import in_background
-from gateway.app.reach import open_providers
+from gateway.app.forwarding import forwarding_to
+from gateway.app.reach import open_providers, open_upstream
 from gateway.config import DeliverySettings, Settings
 from gateway.delivery.admission import Admission
 from gateway.delivery.bookkeeping import Bookkeeping
@@ -98,6 +99,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
     async with (
         open_store(settings) as opened,
         open_providers(settings.providers, clock) as providers,
+        open_upstream(settings.forwarding, settings.providers, clock) as upstream,
         _writing(DeliveryLog(opened.store, clock, settings.store.delivery_retention * DAY)) as deliveries,
         _writing(Devices(opened.store, clock, settings.store.device_retention * DAY)) as devices,
     ):
@@ -118,6 +120,10 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
         )
         books = Bookkeeping(deliveries, devices, metrics, clock)
         owed = _owe(opened.store, dispatcher, breakers, follower, books, settings.delivery, clock)
+        notices = Notices(opened.store.notices, clock)
+        forwarding = forwarding_to(
+            upstream, owed.handover, devices, notices, breakers, metrics, settings.forwarding, clock
+        )
         metrics.watch(
             providers.statistics,
             lambda: _expiries(follower),
@@ -133,12 +139,12 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             pulse=pulse,
             providers=providers,
             admission=Admission(follower, opened.vault, clock),
-            desk=Desk(Duplicates(opened.store, clock), owed.handover, dispatcher, opened.vault, clock),
+            desk=Desk(Duplicates(opened.store, clock), forwarding, dispatcher, opened.vault, clock),
             owed=owed,
             deliveries=deliveries,
             books=books,
             devices=devices,
-            notices=Notices(opened.store.notices, clock),
+            notices=notices,
             metrics=metrics,
             clock=clock,
         )
