@@ -27,7 +27,9 @@ class Official:
         self.headers: dict[str, str] = {}
         self.body = b""
         self.received: list[Got] = []
-        self.connections: set[asyncio.BaseTransport | None] = set()
+        self.connections: set[asyncio.BaseTransport] = set()
+        self.protocols: set[str | None] = set()
+        """What was agreed on by ALPN."""
         self.gate = asyncio.Event()
         self.gate.set()
         self._arrivals: asyncio.Queue[Got] = asyncio.Queue()
@@ -44,7 +46,9 @@ class Official:
     async def handle(self, request: web.Request) -> web.Response:
         got = Got(request.path, CIMultiDict(request.headers), await request.read())
         self.received.append(got)
+        assert request.transport is not None
         self.connections.add(request.transport)
+        self.protocols.add(request.transport.get_extra_info("ssl_object").selected_alpn_protocol())
         self._arrivals.put_nowait(got)
         await self.gate.wait()
         return web.Response(status=self.status, headers=self.headers, body=self.body)

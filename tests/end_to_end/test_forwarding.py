@@ -162,6 +162,17 @@ async def test_a_call_that_is_over_goes_nowhere(still: Forwarding) -> None:
     assert still.forwards == 0
 
 
+async def test_a_call_that_ends_while_own_apps_are_asked_goes_no_further(still: Forwarding) -> None:
+    still.simulator.set_rules([msgspec.structs.replace(OTHERS, delay_ms=6000)])
+    created = datetime.fromtimestamp(still.clock.now() - 55.0, UTC).isoformat()
+    ring = {"notificationType": "voip", "type": "incoming_call", "createdAt": created}
+    pushing = asyncio.create_task(still.push(payload=ring))
+    await still.simulator.next_received()
+    await still.clock.advance(6.1)
+    assert (await pushing).code == "voip_expired"
+    assert still.forwards == 0
+
+
 async def test_an_own_app_of_that_topic_goes_first(still: Forwarding) -> None:
     apns, _ = await asyncio.to_thread(credentials, still.simulator)
     await still.running.registry.replace_credentials("app", apns, None)
@@ -246,11 +257,12 @@ async def test_own_apps_are_asked_again_when_they_have_changed(still: Forwarding
     assert (await still.push(notId=8)).code == "delivered"
 
 
-async def test_without_the_store_own_apps_are_asked_every_time_it_is_not_known(still: Forwarding, data: Path) -> None:
+async def test_without_the_store_a_process_remembers_what_it_has_heard_itself(still: Forwarding, data: Path) -> None:
     store = Store(data / "gateway.db")
     await store.goes()
     still.simulator.set_rules([OTHERS])
-    assert (await still.push()).code == "forwarded"
+    assert [(await still.push(notId=number)).code for number in (7, 8)] == ["forwarded"] * 2
+    assert len(still.simulator.received) == 1
     await store.returns()
 
 

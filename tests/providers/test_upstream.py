@@ -100,6 +100,11 @@ async def test_a_status_is_a_verdict(
     assert await sent(upstream) == Verdict(kind, reason, status)
 
 
+async def test_a_host_that_knows_http_2_as_well_is_spoken_to_in_http_1(official: Official, upstream: Upstream) -> None:
+    await sent(upstream)
+    assert official.protocols == {"http/1.1"}
+
+
 async def test_what_it_asks_to_wait_is_heard(official: Official, upstream: Upstream) -> None:
     official.status, official.headers = 429, {"Retry-After": "90"}
     assert (await sent(upstream)).retry_after == 90.0
