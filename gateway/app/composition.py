@@ -8,7 +8,8 @@ import msgspec
 
 from gateway import __version__
 from gateway.app.background import in_background
-from gateway.app.reach import open_providers
+from gateway.app.reach import open_providers, open_webhook
+from gateway.app.watches import Watches, watches_over
 from gateway.config import DeliverySettings, Settings
 from gateway.delivery.admission import Admission
 from gateway.delivery.bookkeeping import Bookkeeping
@@ -58,6 +59,7 @@ class Gateway(msgspec.Struct, frozen=True):
     books: Bookkeeping
     devices: Devices
     notices: Notices
+    watches: Watches
     metrics: Metrics
     clock: Clock
 
@@ -98,13 +100,17 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
     async with (
         open_store(settings) as opened,
         open_providers(settings.providers, clock) as providers,
+        open_webhook(settings.alarms, settings.providers, clock) as webhook,
         _writing(DeliveryLog(opened.store, clock, settings.store.delivery_retention * DAY)) as deliveries,
         _writing(Devices(opened.store, clock, settings.store.device_retention * DAY)) as devices,
     ):
         metrics, proofs = Metrics(clock, __version__), Proofs(opened.store, clock)
-        follower, breakers = Follower(opened.store, providers, proofs, clock), Breakers(clock)
+        follower = Follower(opened.store, providers, proofs, clock)
+        watches = watches_over(follower, providers, opened.store.notices, webhook, settings.providers, clock)
+        breakers = Breakers(clock, watches.lanes)
         pulse = Pulse(opened.store.heartbeats, opened.vault, follower, clock, __version__)
         metrics.watch_gateways(lambda: pulse.live)
+        metrics.watch_canary(watches.canary.results)
         dispatcher = Dispatcher(
             follower,
             providers,
@@ -116,7 +122,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             settings.providers.timeout,
             settings.delivery.fcm_repeat_unanswered,
         )
-        books = Bookkeeping(deliveries, devices, metrics, clock)
+        books = Bookkeeping(deliveries, devices, watches.dead_letters, metrics, clock)
         owed = _owe(opened.store, dispatcher, breakers, follower, books, settings.delivery, clock)
         metrics.watch(
             providers.statistics,
@@ -138,7 +144,8 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             deliveries=deliveries,
             books=books,
             devices=devices,
-            notices=Notices(opened.store.notices, clock),
+            notices=watches.notices,
+            watches=watches,
             metrics=metrics,
             clock=clock,
         )

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from gateway.config import ProvidersSettings
+from gateway.config import AlarmsSettings, ProvidersSettings
 from gateway.http2 import Proxy
 from gateway.model.clock import Clock
 from gateway.model.errors import SettingsError
@@ -13,6 +13,7 @@ from gateway.providers.apns import ApnsHosts, ApnsProvider
 from gateway.providers.egress import Egress
 from gateway.providers.fcm import FcmHosts, FcmProvider
 from gateway.providers.providers import Providers
+from gateway.providers.webhook import HttpWebhook
 
 
 @asynccontextmanager
@@ -33,6 +34,27 @@ async def open_providers(settings: ProvidersSettings, clock: Clock) -> AsyncIter
         yield providers
     finally:
         await providers.aclose()
+
+
+@asynccontextmanager
+async def open_webhook(
+    alarms: AlarmsSettings, settings: ProvidersSettings, clock: Clock
+) -> AsyncIterator[HttpWebhook | None]:
+    """Open the way for alarms, if one is set; its connection is closed with the block.
+
+    Raises:
+        SettingsError: the proxy or the authorities to trust cannot be used.
+    """
+    if not alarms.webhook_url:
+        yield None
+        return
+    egress = await asyncio.to_thread(_egress, settings)
+    tls = await asyncio.to_thread(egress.own_tls)
+    webhook = HttpWebhook(alarms.webhook_url, alarms.webhook_secret, tls, egress, clock)
+    try:
+        yield webhook
+    finally:
+        await webhook.aclose()
 
 
 def _egress(settings: ProvidersSettings) -> Egress:

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from gateway.http2.errors import NotSent
+from gateway.model.address import HostPort
 from gateway.model.secret import Secret
 
 MAX_HEAD = 16_384
@@ -22,6 +23,18 @@ class Proxy(msgspec.Struct, frozen=True):
     host: str
     port: int
     credentials: Secret = Secret("")
+
+    @property
+    def target(self) -> str:
+        """Its host and port."""
+        return str(HostPort(self.host, self.port))
+
+    @property
+    def authorization(self) -> Secret:
+        """What shows it who we are (RFC 7617); empty where it does not ask."""
+        if not self.credentials:
+            return self.credentials
+        return Secret("Basic " + base64.b64encode(self.credentials.reveal().encode()).decode())
 
     @classmethod
     def parse(cls, url: str) -> "Proxy":
@@ -61,8 +74,8 @@ async def pass_through(opened: socket.socket, proxy: Proxy, target: str) -> None
 
 def _request(proxy: Proxy, target: str) -> bytes:
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
-    if proxy.credentials:
-        lines.append("Proxy-Authorization: Basic " + base64.b64encode(proxy.credentials.reveal().encode()).decode())
+    if proxy.authorization:
+        lines.append(f"Proxy-Authorization: {proxy.authorization.reveal()}")
     return "\r\n".join((*lines, "", "")).encode("ascii", "replace")
 
 
