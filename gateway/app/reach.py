@@ -5,7 +5,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from gateway.config import AlarmsSettings, ProvidersSettings
+from gateway.config import AlarmsSettings, ForwardingSettings, ProvidersSettings
 from gateway.http2 import Proxy
 from gateway.model.clock import Clock
 from gateway.model.errors import SettingsError
@@ -13,6 +13,7 @@ from gateway.providers.apns import ApnsHosts, ApnsProvider
 from gateway.providers.egress import Egress
 from gateway.providers.fcm import FcmHosts, FcmProvider
 from gateway.providers.providers import Providers
+from gateway.providers.upstream import Upstream
 from gateway.providers.webhook import HttpWebhook
 
 
@@ -34,6 +35,23 @@ async def open_providers(settings: ProvidersSettings, clock: Clock) -> AsyncIter
         yield providers
     finally:
         await providers.aclose()
+
+
+@asynccontextmanager
+async def open_upstream(
+    forwarding: ForwardingSettings, settings: ProvidersSettings, clock: Clock
+) -> AsyncIterator[Upstream]:
+    """Open the way to the official gateway; its connections are closed with the block.
+
+    Raises:
+        SettingsError: the proxy or the authorities to trust cannot be used.
+    """
+    egress = await asyncio.to_thread(_egress, settings)
+    upstream = Upstream(forwarding.url, await asyncio.to_thread(egress.own_tls), egress, clock)
+    try:
+        yield upstream
+    finally:
+        await upstream.aclose()
 
 
 @asynccontextmanager

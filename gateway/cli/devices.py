@@ -134,6 +134,7 @@ def _facts(device: Device, time: Callable[[float], str]) -> dict[str, object]:
         "refused_at": at(device.refused_at),
         "stale_since": at(device.stale_since),
         "stale_count": device.stale_count,
+        "foreign_at": at(device.foreign_at),
     }
 
 

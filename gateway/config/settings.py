@@ -102,7 +102,7 @@ class GuardSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=T
 class ForwardingSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the pushes of the official app go, of the workspaces that are allowed to forward."""
 
-    url: OptionalWebUrl = "https://gateway.rocket.chat"
+    url: TlsUrl = "https://gateway.rocket.chat"
     topics: tuple[str, ...] = ("chat.rocket.ios",)
     timeout: Annotated[float, Meta(gt=0, le=15)] = 10.0
 

@@ -9,7 +9,7 @@ from gateway.delivery.records import DeliveryLog
 from gateway.model.clock import Clock
 from gateway.model.delivery import DEVICE_DIGITS, Delivery
 from gateway.model.device import Sighting
-from gateway.model.outcome import Delivered, TokenDead
+from gateway.model.outcome import TokenDead
 from gateway.model.reason import Reason
 from gateway.model.secret import Secret
 from gateway.model.verdict import VerdictKind
@@ -115,8 +115,9 @@ def _sighting(push: Push, report: Report, at: float) -> Sighting:
         at=at,
         app=report.app if is_known else None,
         environment=report.environment if is_known else None,
-        success_at=at if isinstance(outcome, Delivered) else None,
+        success_at=at if outcome.reason is Reason.DELIVERED else None,
         dead_reason=dead.reason.value if dead else None,
         dead_since=dead.since if dead else None,
         is_stale=outcome.reason is Reason.APNS_UNREGISTERED_STALE,
+        foreign_to=push.member.android_apps if report.is_foreign else None,
     )

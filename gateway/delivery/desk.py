@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from gateway.delivery.admission import pinned_elsewhere
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.duplicates import Duplicates
-from gateway.delivery.handover import Handover
-from gateway.delivery.push import Push, Report, identified
+from gateway.delivery.forwarding import Forwarding
+from gateway.delivery.push import Original, Push, Report, identified
 from gateway.delivery.snapshot import Member
 from gateway.model.clock import Clock
 from gateway.model.notification import Platform
@@ -19,27 +19,29 @@ class Desk:
     """Reads a request's body and sees the push through to its outcome."""
 
     def __init__(
-        self, duplicates: Duplicates, handover: Handover, dispatcher: Dispatcher, vault: Vault, clock: Clock
+        self, duplicates: Duplicates, forwarding: Forwarding, dispatcher: Dispatcher, vault: Vault, clock: Clock
     ) -> None:
         self._duplicates = duplicates
-        self._handover = handover
+        self._forwarding = forwarding
         self._dispatcher = dispatcher
         self._vault = vault
         self._clock = clock
 
-    async def take(self, member: Member, body: bytes, platform: Platform, push_id: str, answer_by: float) -> Report:
-        """Send or store what `body` asks for on behalf of `member`; `push_id` is a new canonical UUID.
+    async def take(
+        self, member: Member, original: Original, platform: Platform, push_id: str, answer_by: float
+    ) -> Report:
+        """Send, store or forward what a request asks for on behalf of `member`; `push_id` is a new canonical UUID.
 
         `answer_by` is when the server stops waiting, in seconds of the monotonic clock.
         """
 
         async def deliver(push: Push) -> Report:
-            return await self._duplicates.once(push, lambda: self._handover.deliver(push, answer_by))
+            return await self._duplicates.once(push, lambda: self._forwarding.deliver(push, original, answer_by))
 
-        return await self._read(member, body, platform, push_id, deliver)
+        return await self._read(member, original.body, platform, push_id, deliver)
 
     async def attempt(self, member: Member, body: bytes, platform: Platform, push_id: str, answer_by: float) -> Report:
-        """Send it and wait for what the provider says; nothing is stored. See `take`."""
+        """Send what `body` asks for and wait for what the provider says; nothing is stored or forwarded. See `take`."""
         return await self._read(member, body, platform, push_id, lambda push: self._dispatcher.attempt(push, answer_by))
 
     async def _read(

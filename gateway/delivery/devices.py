@@ -100,6 +100,7 @@ class _Memory:
             and sighting.is_ordinary
             and sighting.at - written.at < FRESH_SECONDS
             and (sighting.app is None or (sighting.app, sighting.environment) == (written.app, written.environment))
+            and sighting.foreign_to in (None, written.foreign_to)
             and set(written.workspaces).issuperset(sighting.workspaces)
         )
 

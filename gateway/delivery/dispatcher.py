@@ -106,7 +106,8 @@ class Dispatcher:
         judged = all(verdict.kind is VerdictKind.SUSPECT for _, verdict in tried)
         proven = judged and self._proven([route for route, _ in tried])
         outcome = await self._gone.confirmed(judge(self._as_configured(verdict), proven), push, answer_by)
-        return Report(outcome, push, route.app, verdict, attempts, _environment(route))
+        is_foreign = verdict.kind is VerdictKind.FOREIGN
+        return Report(outcome, push, route.app, verdict, attempts, _environment(route), is_foreign)
 
     def _as_configured(self, verdict: Verdict) -> Verdict:
         """Give a push up of which nobody knows whether Google has it, if it must not be shown twice."""

@@ -41,19 +41,20 @@ class Handover:
         self._answer_within = answer_within
         self._under_way = UnderWay(clock)
 
-    async def deliver(self, push: Push, answer_by: float) -> Report:
+    async def deliver(self, push: Push, answer_by: float, waits: bool = False) -> Report:
         """Attempt a push, or store it.
 
         Args:
             push: what to deliver.
             answer_by: until when an answer is of use, in seconds of the monotonic clock: the limit of the attempt.
+            waits: whether the attempt's verdict is waited for until then, rather than the push stored meanwhile.
         """
-        report = await self._attempt_or_keep(push, answer_by)
+        report = await self._attempt_or_keep(push, answer_by, waits)
         if not isinstance(report.outcome, Later | Stored):
             self._outbox.withdraw(push.notification.id)
         return report
 
-    async def _attempt_or_keep(self, push: Push, answer_by: float) -> Report:
+    async def _attempt_or_keep(self, push: Push, answer_by: float, waits: bool) -> Report:
         routes = await self._dispatcher.routes(push)
         if isinstance(routes, Outcome):
             return Report(routes, push)
@@ -66,7 +67,7 @@ class Handover:
                 return in_line  # else out of turn is better than not at all
         if not self._breakers.allows(lane):
             return await self._keep_unasked(push, lane, Reason.STORED_RESTING)
-        return await self._attempt(push, routes, lane, answer_by)
+        return await self._attempt(push, routes, lane, answer_by, waits)
 
     async def aclose(self, grace: float) -> None:
         """Let what is under way finish, `grace` seconds at most."""
@@ -75,12 +76,14 @@ class Handover:
     async def _keep_unasked(self, push: Push, lane: Lane, reason: Reason) -> Report:
         return await self._keep(_item(push, lane, self._clock.now(), reason), Report(Later(reason), push, lane.app))
 
-    async def _attempt(self, push: Push, routes: tuple[Route, ...], lane: Lane, answer_by: float) -> Report:
+    async def _attempt(
+        self, push: Push, routes: tuple[Route, ...], lane: Lane, answer_by: float, waits: bool
+    ) -> Report:
         attempt = asyncio.create_task(self._dispatcher.along(routes, push, answer_by), name="attempt")
         if not await self._is_in_time(attempt):
             self._breakers.slow(lane)
             item = _item(push, lane, self._clock.now(), Reason.STORED_SLOW)
-            if await self._outbox.put(item, leased=True) is None:
+            if not waits and await self._outbox.put(item, leased=True) is None:
                 self._see_through(attempt, item, push)
                 return Report(Stored(Reason.STORED_SLOW, due_at=item.due_at), push, lane.app)
         report = await attempt  # nobody else can see it through, so the server waits

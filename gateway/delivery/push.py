@@ -6,6 +6,7 @@ from gateway.delivery.devices import device_hash
 from gateway.delivery.snapshot import Member
 from gateway.model.notification import Kind, Notification
 from gateway.model.outcome import Outcome
+from gateway.model.secret import Secret
 from gateway.model.verdict import Verdict
 from gateway.store.crypto import Vault
 
@@ -29,10 +30,24 @@ class Push(msgspec.Struct, frozen=True):
         return f"{self.device}:call" if self.notification.kind in _CALLS else self.device
 
 
+class Original(msgspec.Struct, frozen=True):
+    """A push request as it came, with what it takes to forward it; it lives as long as the request.
+
+    `bearer` is what the server showed for the official gateway, None where there is nothing that may go on.
+    """
+
+    body: bytes
+    bearer: Secret | None
+
+    def __repr__(self) -> str:
+        return f"Original({len(self.body)} bytes)"
+
+
 class Report(msgspec.Struct, frozen=True):
     """What became of a request: the push it held, the app it went through, what the provider said last.
 
-    `attempts` counts how often a provider was asked, `environment` is which of Apple's two it was.
+    `attempts` counts how often a provider was asked, `environment` is which of Apple's two it was. A push is foreign
+    where every Android app of its workspace was asked and none knew the token.
     """
 
     outcome: Outcome
@@ -41,6 +56,7 @@ class Report(msgspec.Struct, frozen=True):
     verdict: Verdict | None = None
     attempts: int = 0
     environment: str | None = None
+    is_foreign: bool = False
 
 
 def identified(member: Member, notification: Notification, vault: Vault) -> Push:

@@ -121,6 +121,7 @@ class Registry:
         unique_id: str | None = None,
         allow_from: tuple[str, ...] | None = None,
         suspended: bool | None = None,
+        forward: bool | None = None,
     ) -> Workspace:
         """Change what is given of a workspace; an empty `unique_id` takes the pin away."""
 
@@ -132,6 +133,7 @@ class Registry:
                 unique_id=workspace.unique_id if unique_id is None else unique_id or None,
                 allow_from=workspace.allow_from if allow_from is None else _checked_ranges(allow_from),
                 suspended=workspace.suspended if suspended is None else suspended,
+                forward=workspace.forward if forward is None else forward,
             )
             return await self._store.put_workspace(changed)
 

@@ -1,5 +1,6 @@
 """Everything a push needs to know, in memory and ready to look up."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
@@ -41,6 +42,12 @@ class Member(msgspec.Struct, frozen=True):
         if notification.platform is Platform.GCM:
             return self.android
         return self.by_topic.get(notification.app_topic or "", ())
+
+    @property
+    def android_apps(self) -> str:
+        """Name its Android apps as a set; the name changes when one comes, goes or gets other credentials."""
+        fingerprints = sorted(route.credentials.fingerprint for route in self.android)
+        return hashlib.sha256("".join(fingerprints).encode()).hexdigest()[:16]
 
 
 class Snapshot:

@@ -6,6 +6,9 @@ import msgspec
 
 from gateway.model.limits import Limits
 
+OFFICIAL_GATEWAY = "(official gateway)"
+"""Stands in the place of an app's name where a push was forwarded; no app can be called so."""
+
 
 class ApnsEnvironment(StrEnum):
     """Which of Apple's hosts an app's devices registered with."""

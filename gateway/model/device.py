@@ -15,7 +15,8 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
 
     `device` is the keyed hash of the `token`. Times are UNIX seconds: `seen_at` is when the (first) push came in, `at`
     when the outcome of the (last) one stood. `app` and, with Apple, `environment` are those whose provider knew the
-    token (None: none did); `success_at` is when one took a push. A death that was answered has a `dead_reason`, and
+    token (None: none did); `success_at` is when one of our own took a push. `foreign_to` names the set of apps
+    that all called the token another project's. A death that was answered has a `dead_reason`, and
     `dead_since` when it began; a verdict that spoke of an older life is stale.
     """
 
@@ -31,6 +32,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     dead_reason: str | None = None
     dead_since: float | None = None
     is_stale: bool = False
+    foreign_to: str | None = None
 
     @property
     def is_ordinary(self) -> bool:
@@ -47,6 +49,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
             app=known_by.app,
             environment=known_by.environment,
             success_at=_latest(self.success_at, later.success_at),
+            foreign_to=later.foreign_to or self.foreign_to,
         )
 
 
@@ -57,6 +60,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     `workspaces` are the names of those that sent to it, newest last. Times are UNIX seconds. A new life begins with the
     first push after the last 406, which was answered at `refused_at`; the present one is known since `known_since`.
     `stale_count` counts the verdicts of death on an older life than the present one, the first at `stale_since`.
+    `foreign_to` names the set of apps that all called the token another project's, at `foreign_at`. What the official
+    gateway took is no success.
     """
 
     id: str
@@ -74,6 +79,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     refused_at: float | None = None
     stale_since: float | None = None
     stale_count: int = 0
+    foreign_to: str | None = None
+    foreign_at: float | None = None
 
     def seen(self, at: float) -> "Device":
         """Return the device when a push has come in at `at` (UNIX seconds): after a 406 it lives anew."""
@@ -140,6 +147,8 @@ def _told(device: Device, sighting: Sighting, is_new: bool) -> Device:
     """Take over what the newest sighting says; a stale verdict counts once."""
     if sighting.app is not None:
         device = msgspec.structs.replace(device, app=sighting.app, environment=sighting.environment)
+    if sighting.foreign_to is not None:
+        device = msgspec.structs.replace(device, foreign_to=sighting.foreign_to, foreign_at=sighting.at)
     if sighting.dead_reason is not None:
         since = sighting.at if sighting.dead_since is None else sighting.dead_since
         return msgspec.structs.replace(

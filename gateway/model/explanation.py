@@ -176,7 +176,7 @@ _OWN = {
         "Register the workspace again at <server>/admin/cloud.",
     ),
     Reason.FORWARDED_LATER: (
-        "The official gateway cannot take the push now.",
+        "The official gateway did not take the push; the answer has its status.",
         "The server comes back by itself.",
     ),
     Reason.FORWARDING_FAILED: (

@@ -77,10 +77,14 @@ class Unauthorized(Outcome, frozen=True):
 
 
 class Later(Outcome, frozen=True):
-    """Come again, no sooner than `retry_after` seconds from now."""
+    """Come again, no sooner than `retry_after` seconds from now.
+
+    `status` is the HTTP status that says so, where the official gateway has chosen it.
+    """
 
     label: ClassVar[str] = "later"
     retry_after: float | None = None
+    status: int | None = None
 
 
 class Expired(Outcome, frozen=True):

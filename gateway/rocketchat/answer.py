@@ -64,6 +64,8 @@ def status_of(outcome: Outcome) -> int:
             return 408 if outcome.reason is Reason.BODY_TOO_SLOW else 422
         case Unauthorized():
             return 401
+        case Later(status=int(given)):
+            return given
     return 429 if outcome.reason in _RATE_LIMITS else 503
 
 

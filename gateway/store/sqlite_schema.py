@@ -86,6 +86,11 @@ CREATE TABLE usage
 CREATE INDEX usage_month ON usage (month, id);
 """
 
+_FOREIGN_TOKENS = """
+ALTER TABLE devices ADD COLUMN foreign_to TEXT;
+ALTER TABLE devices ADD COLUMN foreign_at REAL;
+"""
+
 
 def execute_all(connection: sqlite3.Connection, statements: str) -> None:
     """Run them one by one: `executescript` would end the transaction around them."""
@@ -100,5 +105,6 @@ MIGRATIONS: tuple[SqliteMigration, ...] = (
     Migration("add heartbeats", lambda connection: execute_all(connection, _HEARTBEATS)),
     Migration("add notices", lambda connection: execute_all(connection, _NOTICES)),
     Migration("add usage", lambda connection: execute_all(connection, _USAGE)),
+    Migration("remember foreign tokens", lambda connection: execute_all(connection, _FOREIGN_TOKENS)),
 )
 """In order, from the first schema on."""

@@ -8,7 +8,7 @@ from aiohttp import web
 from gateway.delivery.admission import Admission
 from gateway.delivery.bookkeeping import Bookkeeping, told
 from gateway.delivery.desk import Desk
-from gateway.delivery.push import Report
+from gateway.delivery.push import Original, Report
 from gateway.delivery.snapshot import Member
 from gateway.model.address import Network
 from gateway.model.clock import Clock
@@ -19,7 +19,7 @@ from gateway.observability.metrics import Metrics
 from gateway.rocketchat.answer import PATIENCE, answer
 from gateway.rocketchat.endpoint import Endpoint
 from gateway.web.body import read_body
-from gateway.web.sender import bearer, source_address
+from gateway.web.sender import bearer, bearer_to_pass_on, source_address
 
 log = structlog.stdlib.get_logger("gateway.push")
 
@@ -64,7 +64,8 @@ class PushDoor:
         visit.member = member
         if isinstance(body, Outcome):
             return Report(body)
-        return await self._desk.take(member, body, visit.endpoint.platform, visit.push_id, visit.started + PATIENCE)
+        original = Original(body, bearer_to_pass_on(request, visit.endpoint.secret))
+        return await self._desk.take(member, original, visit.endpoint.platform, visit.push_id, visit.started + PATIENCE)
 
     def _record(self, visit: "_Visit", report: Report) -> None:
         seconds = self._clock.monotonic() - visit.started

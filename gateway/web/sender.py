@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from gateway.model.address import IpAddress, Network, parse_address
+from gateway.model.secret import Secret
+from gateway.providers.upstream import VIA
 
 
 def source_address(request: web.Request, trusted_proxies: Sequence[Network]) -> IpAddress | None:
@@ -27,3 +29,18 @@ def bearer(request: web.Request) -> str | None:
     """Return the token of `Authorization: Bearer <token>` (RFC 6750 section 2.1), None when there is none."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def bearer_to_pass_on(request: web.Request, secret: str | None) -> Secret | None:
+    """Return what the official gateway may be shown: the server's own bearer, empty where it has none.
+
+    None where there is nothing to show: a workspace's secret to us is not for others, and what a gateway like this one
+    has forwarded is not forwarded again.
+
+    Args:
+        request: the push request.
+        secret: the workspace's secret that stands in its path; None: the bearer is the secret.
+    """
+    token = bearer(request) or ""
+    is_forwarded = any(VIA in hops for hops in request.headers.getall("Via", ()))
+    return None if is_forwarded or secret is None or token == secret or not token.isascii() else Secret(token)

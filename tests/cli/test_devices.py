@@ -113,6 +113,7 @@ async def test_json_has_every_field_but_the_token(folder: Path) -> None:
         "refused_at": utc(NOW - 60.0),
         "stale_since": None,
         "stale_count": 0,
+        "foreign_at": None,
     }
 
 

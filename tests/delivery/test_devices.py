@@ -128,6 +128,7 @@ async def test_what_was_written_a_moment_ago_is_not_written_again(
         success(2.0, app="beta"),
         success(2.0, environment="sandbox"),
         success(2.0, workspaces=("example",)),
+        sighting(2.0, foreign_to="beta"),
         death(2.0),
         stale(2.0),
     ],

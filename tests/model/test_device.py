@@ -27,6 +27,14 @@ def test_who_took_it_last_is_remembered_with_its_environment_through_pushes_that
     assert (device.app, device.environment, device.last_success, device.last_seen) == ("beta", "sandbox", 2.0, 3.0)
 
 
+def test_a_foreign_token_is_remembered_through_what_the_official_gateway_takes_and_own_apps_deliver() -> None:
+    foreign, forwarded = sighting(1.0, foreign_to="ours"), sighting(2.0, app="(official gateway)")
+    for device in (learned(foreign, forwarded, success(3.0)), learned(foreign.joined(forwarded))):
+        assert device.foreign_to == "ours"
+    assert learned(foreign, forwarded).foreign_at == 1.0
+    assert learned(foreign, sighting(2.0, foreign_to="more of ours")).foreign_to == "more of ours"
+
+
 def test_workspaces_are_known_once_the_newest_last_and_the_oldest_forgotten() -> None:
     both = learned(*(sighting(float(at), workspaces=(name,)) for at, name in enumerate(["acme", "bmce", "acme"])))
     assert both.workspaces == ("bmce", "acme")

@@ -21,6 +21,8 @@ from gateway.rocketchat.answer import answer
         (Later(Reason.APNS_TOO_MANY_REQUESTS), 429),
         (Later(Reason.FCM_QUOTA_EXCEEDED), 429),
         (Later(Reason.APNS_SHUTDOWN), 503),
+        (Later(Reason.FORWARDED_LATER), 503),
+        (Later(Reason.FORWARDED_LATER, status=400), 400),
     ],
 )
 def test_each_outcome_has_its_status(outcome: Outcome, status: int) -> None:
