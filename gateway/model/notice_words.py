@@ -40,7 +40,7 @@ def _guard_tripped(notice: Notice) -> NoticeWords:
 
 def _forwarding_paused(notice: Notice) -> NoticeWords:
     return NoticeWords(
-        f"The official gateway rejected a push of the workspace {notice.subject}; for an hour none is forwarded.",
+        f"Nothing of the workspace {notice.subject} is forwarded to the official gateway for an hour.",
         "Check the workspace's registration and its push quota at <server>/admin/cloud.",
     )
 
