@@ -9,7 +9,8 @@ import msgspec
 from gateway import __version__
 from gateway.app.background import in_background
 from gateway.app.forwarding import forwarding_to
-from gateway.app.reach import open_providers, open_upstream
+from gateway.app.reach import open_providers, open_upstream, open_webhook
+from gateway.app.watches import Watches, watches_over
 from gateway.config import DeliverySettings, Settings
 from gateway.delivery.admission import Admission
 from gateway.delivery.bookkeeping import Bookkeeping
@@ -58,9 +59,14 @@ class Gateway(msgspec.Struct, frozen=True):
     deliveries: DeliveryLog
     books: Bookkeeping
     devices: Devices
-    notices: Notices
+    watches: Watches
     metrics: Metrics
     clock: Clock
+
+    @property
+    def notices(self) -> Notices:
+        """What stands."""
+        return self.watches.notices
 
 
 class Owed(msgspec.Struct, frozen=True):
@@ -100,13 +106,15 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
         open_store(settings) as opened,
         open_providers(settings.providers, clock) as providers,
         open_upstream(settings.forwarding, settings.providers, clock) as upstream,
+        open_webhook(settings.alarms, settings.providers, clock) as webhook,
         _writing(DeliveryLog(opened.store, clock, settings.store.delivery_retention * DAY)) as deliveries,
         _writing(Devices(opened.store, clock, settings.store.device_retention * DAY)) as devices,
     ):
         metrics, proofs = Metrics(clock, __version__), Proofs(opened.store, clock)
-        follower, breakers = Follower(opened.store, providers, proofs, clock), Breakers(clock)
+        follower = Follower(opened.store, providers, proofs, clock)
+        watches = watches_over(follower, providers, opened.store.notices, webhook, settings.providers, clock)
+        breakers = Breakers(clock, watches.lanes)
         pulse = Pulse(opened.store.heartbeats, opened.vault, follower, clock, __version__)
-        metrics.watch_gateways(lambda: pulse.live)
         dispatcher = Dispatcher(
             follower,
             providers,
@@ -118,18 +126,10 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             settings.providers.timeout,
             settings.delivery.fcm_repeat_unanswered,
         )
-        books = Bookkeeping(deliveries, devices, metrics, clock)
+        books = Bookkeeping(deliveries, devices, watches.dead_letters, metrics, clock)
         owed = _owe(opened.store, dispatcher, breakers, follower, books, settings.delivery, clock)
-        notices = Notices(opened.store.notices, clock)
         forwarding = forwarding_to(
-            upstream, owed.handover, devices, notices, breakers, metrics, settings.forwarding, clock
-        )
-        metrics.watch(
-            providers.statistics,
-            lambda: _expiries(follower),
-            deliveries.statistics,
-            devices.statistics,
-            lambda: _outbox_statistics(owed.outbox, breakers, follower),
+            upstream, owed.handover, devices, watches.notices, breakers, metrics, settings.forwarding, clock
         )
         gateway = Gateway(
             store=opened.store,
@@ -144,10 +144,11 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             deliveries=deliveries,
             books=books,
             devices=devices,
-            notices=notices,
+            watches=watches,
             metrics=metrics,
             clock=clock,
         )
+        _watch(gateway)
         try:
             yield gateway
         finally:
@@ -185,13 +186,26 @@ async def _writing(records: RecordsT) -> AsyncIterator[RecordsT]:
         await records.flush()
 
 
-def _outbox_statistics(outbox: Outbox, breakers: Breakers, follower: Follower) -> OutboxStatistics:
-    count = outbox.count
+def _watch(gateway: Gateway) -> None:
+    """Let the metrics tell at every scrape what is known elsewhere."""
+    gateway.metrics.watch(
+        gateway.providers.statistics,
+        lambda: _expiries(gateway.follower),
+        gateway.deliveries.statistics,
+        gateway.devices.statistics,
+        lambda: _outbox_statistics(gateway.owed, gateway.follower),
+    )
+    gateway.metrics.watch_gateways(lambda: gateway.pulse.live)
+    gateway.metrics.watch_canary(gateway.watches.canary.results)
+
+
+def _outbox_statistics(owed: Owed, follower: Follower) -> OutboxStatistics:
+    count = owed.outbox.count
     return OutboxStatistics(
         items=count.total,
         oldest=count.oldest or 0.0,
-        in_flight=outbox.in_flight,
-        resting=breakers.open(),
+        in_flight=owed.outbox.in_flight,
+        resting=owed.breakers.open(),
         store_answers=follower.store_answers,
     )
 

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from gateway.config import ForwardingSettings, ProvidersSettings
+from gateway.config import AlarmsSettings, ForwardingSettings, ProvidersSettings
 from gateway.http2 import Proxy
 from gateway.model.clock import Clock
 from gateway.model.errors import SettingsError
@@ -14,6 +14,7 @@ from gateway.providers.egress import Egress
 from gateway.providers.fcm import FcmHosts, FcmProvider
 from gateway.providers.providers import Providers
 from gateway.providers.upstream import Upstream
+from gateway.providers.webhook import HttpWebhook
 
 
 @asynccontextmanager
@@ -51,6 +52,27 @@ async def open_upstream(
         yield upstream
     finally:
         await upstream.aclose()
+
+
+@asynccontextmanager
+async def open_webhook(
+    alarms: AlarmsSettings, settings: ProvidersSettings, clock: Clock
+) -> AsyncIterator[HttpWebhook | None]:
+    """Open the way for alarms, if one is set; its connection is closed with the block.
+
+    Raises:
+        SettingsError: the proxy or the authorities to trust cannot be used.
+    """
+    if not alarms.webhook_url:
+        yield None
+        return
+    egress = await asyncio.to_thread(_egress, settings)
+    tls = await asyncio.to_thread(egress.own_tls)
+    webhook = HttpWebhook(alarms.webhook_url, alarms.webhook_secret, tls, egress, clock)
+    try:
+        yield webhook
+    finally:
+        await webhook.aclose()
 
 
 def _egress(settings: ProvidersSettings) -> Egress:

@@ -39,14 +39,14 @@ async def following(gateway: Gateway) -> AsyncIterator[None]:
         async with in_background(*_followings(gateway)):
             yield
     finally:
-        await gateway.notices.flush()
+        await gateway.watches.flush()
         await gateway.pulse.leave()
 
 
 def _followings(gateway: Gateway) -> Iterator[Coroutine[Any, Any, None]]:
     yield gateway.follower.run()
     yield gateway.pulse.run()
-    yield gateway.notices.run()
+    yield from gateway.watches.runs()
     if gateway.key_files is not None:
         yield KeyWatch(gateway.key_files, gateway.clock).run()
 
@@ -92,7 +92,9 @@ async def open_doors(gateway: Gateway, settings: Settings) -> AsyncIterator[Door
     server = settings.server
     readiness = Readiness(partial(needs_of, gateway.follower), partial(troubles_of, gateway.follower))
     templates = await asyncio.to_thread(load_templates)
-    page = OperatorPage(partial(overview_of, gateway.follower, gateway.pulse), readiness, gateway.clock)
+    page = OperatorPage(
+        partial(overview_of, gateway.follower, gateway.pulse, gateway.notices), readiness, gateway.clock
+    )
     apps = (
         (public_app(gateway, server, readiness, templates), server.listen),
         (operator_door(page, gateway.metrics.render, readiness, templates), server.operator_listen),

@@ -2,6 +2,7 @@
 
 import structlog
 
+from gateway.delivery.dead_letters import DeadLetters
 from gateway.delivery.devices import Devices
 from gateway.delivery.push import Push, Report
 from gateway.delivery.records import DeliveryLog
@@ -26,9 +27,12 @@ class Bookkeeping:
     Those of stored pushes are also counted and told here.
     """
 
-    def __init__(self, deliveries: DeliveryLog, devices: Devices, metrics: Metrics, clock: Clock) -> None:
+    def __init__(
+        self, deliveries: DeliveryLog, devices: Devices, dead_letters: DeadLetters, metrics: Metrics, clock: Clock
+    ) -> None:
         self._deliveries = deliveries
         self._devices = devices
+        self._dead_letters = dead_letters
         self._metrics = metrics
         self._clock = clock
 
@@ -71,6 +75,7 @@ class Bookkeeping:
         platform, workspace = notification.platform, push.member.workspace.name
         self.finished(notification.id, workspace, platform.value, report, round(seconds * 1000, 1))
         self._metrics.owed_finished(platform, report.app or "none", report.outcome, seconds)
+        self._dead_letters.ended(report.app or "none", report.outcome)
         log.info(
             "stored_push_finished",
             **told(notification.id, workspace, platform.value, report),

@@ -1,5 +1,7 @@
 """Leaves a provider alone that takes nothing: pushes of its lane are stored at once and nobody waits for it."""
 
+from typing import Protocol
+
 from gateway.model.backoff import backoff
 from gateway.model.clock import Clock
 from gateway.model.outbox import Lane
@@ -40,11 +42,24 @@ class _Breaker:
         return self.rest_until is not None and now < max(self.rest_until, self.probe_until)
 
 
+class Watch(Protocol):
+    """Hears of lanes in trouble."""
+
+    def rests(self, lane: Lane, verdict: Verdict | None) -> None:
+        """Hear that a lane rests from now on, or once more, and by which verdict (None: it is too slow)."""
+        ...
+
+    def flows(self, lane: Lane) -> None:
+        """Hear that a lane which rested takes pushes again."""
+        ...
+
+
 class Breakers:
     """One breaker for each lane, opened by failures in a row and closed by a single success."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, watch: Watch | None = None) -> None:
         self._clock = clock
+        self._watch = watch
         self._lanes: dict[Lane, _Breaker] = {}
 
     def allows(self, lane: Lane) -> bool:
@@ -73,7 +88,7 @@ class Breakers:
         if verdict.reason in _OF_ONE_DEVICE or (verdict.status is None and not is_trouble):
             return
         if not is_trouble:
-            self._lanes.pop(lane, None)
+            self._flow(lane)
             return
         now = self._clock.monotonic()
         breaker = self._lanes.setdefault(lane, _Breaker())
@@ -85,17 +100,25 @@ class Breakers:
         else:
             must_rest = now >= breaker.rest_until  # before, it is of an attempt from before the rest
         if must_rest:
-            self._rest(breaker, verdict.retry_after)
+            self._rest(lane, breaker, verdict)
 
     def slow(self, lane: Lane) -> None:
         """Learn that an attempt is without an answer after the time that a server waits."""
         breaker = self._lanes.setdefault(lane, _Breaker())
         breaker.slow += 1
         if breaker.slow >= SLOW_TRIPS_AT and breaker.rest_until is None:
-            self._rest(breaker, None)
+            self._rest(lane, breaker, None)
 
-    def _rest(self, breaker: _Breaker, retry_after: float | None) -> None:
+    def _flow(self, lane: Lane) -> None:
+        breaker = self._lanes.pop(lane, None)
+        if breaker is not None and breaker.rest_until is not None and self._watch is not None:
+            self._watch.flows(lane)
+
+    def _rest(self, lane: Lane, breaker: _Breaker, verdict: Verdict | None) -> None:
         breaker.times_rested += 1
         pause = backoff(breaker.times_rested, FIRST_SECONDS, LONGEST_SECONDS)
         breaker.probe_until = float("-inf")
-        breaker.rest_until = self._clock.monotonic() + max(pause, min(retry_after or 0.0, LONGEST_SECONDS))
+        asked = verdict.retry_after if verdict is not None else None
+        breaker.rest_until = self._clock.monotonic() + max(pause, min(asked or 0.0, LONGEST_SECONDS))
+        if self._watch is not None:
+            self._watch.rests(lane, verdict)

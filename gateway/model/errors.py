@@ -9,7 +9,8 @@ GatewayError
 │   ├── NameTaken       an app or workspace of that name exists
 │   └── UnknownName     no app, workspace or device is called so
 ├── InUse               something else still needs it
-└── RotationError       the encryption keys cannot be rotated now
+├── RotationError       the encryption keys cannot be rotated now
+└── AlarmNotTaken       an alarm did not get where it was sent
 """
 
 
@@ -59,3 +60,7 @@ class InUse(GatewayError):
 
 class RotationError(GatewayError):
     """A rotation of the encryption keys cannot go on yet; made again, it goes on where it was."""
+
+
+class AlarmNotTaken(GatewayError):
+    """Whoever is to be told of alarms did not take one; the message names no address, for it may hold a secret."""

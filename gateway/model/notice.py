@@ -21,11 +21,18 @@ class NoticeKind(StrEnum):
     QUOTA = "quota"
     """The pushes of the month come to their end: `subject` is the workspace or app, `about` the month and the share."""
     DEAD_LETTERS = "dead_letters"
-    """Stored pushes ended undelivered: `subject` is the app, `about` the hour."""
+    """Stored pushes ended undelivered: `subject` is the app, `about` the hour, `words` how many."""
+    DEAD_LETTERS_SHARE = "dead_letters_share"
+    """How many of them one process has seen (`about` the hour and the process), for the others to add up."""
     CANARY_FAILED = "canary_failed"
     """A check of an app's credentials failed: `subject` is the app, `about` the provider."""
     CANARY_DONE = "canary_done"
-    """When an app's credentials were checked last; nothing to be told of."""
+    """When an app's credentials were checked last."""
+
+    @property
+    def is_alarm(self) -> bool:
+        """Tell whether an operator should know; what is none is for the gateways alone."""
+        return self not in (NoticeKind.DEAD_LETTERS_SHARE, NoticeKind.CANARY_DONE)
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

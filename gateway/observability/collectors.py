@@ -14,6 +14,9 @@ Traffic = Mapping[str, PoolStatistics]
 Expiries = Iterable[tuple[str, str, float]]
 """App, kind of credential, and when it expires (UNIX seconds)."""
 
+Results = Iterable[tuple[str, str, bool]]
+"""App, provider, and whether the last check of the app's credentials there went well."""
+
 _GAUGES: tuple[tuple[str, str, Callable[[PoolStatistics], float | None]], ...] = (
     ("push_http2_streams", "Requests under way on connections.", lambda pool: pool.in_flight),
     ("push_http2_waiting", "Requests in line for a connection or a stream.", lambda pool: pool.waiting),
@@ -85,6 +88,24 @@ class ExpiryCollector(Collector):
         for app, kind, at in self._expiries():
             expiry.add_metric((app, kind), at)
         yield expiry
+
+
+class CanaryCollector(Collector):
+    """How the last checks of the apps' credentials went."""
+
+    def __init__(self, results: Callable[[], Results]) -> None:
+        self._results = results
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask, and tell it in Prometheus' terms."""
+        success = GaugeMetricFamily(
+            "push_canary_success",
+            "Whether the last check of an app's credentials went well; absent before the first.",
+            labels=("app", "provider"),
+        )
+        for app, provider, went_well in self._results():
+            success.add_metric((app, provider), float(went_well))
+        yield success
 
 
 class BacklogCollector(Collector):

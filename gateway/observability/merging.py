@@ -23,6 +23,7 @@ GAUGES: Mapping[str, Merge] = {
     "push_outbox_oldest_timestamp_seconds": max,
     "push_outbox_in_flight": operator.add,
     "push_breaker_open": max,
+    "push_canary_success": min,
     "push_store_up": min,
     "push_instances": max,
     "push_gateway_build_info": max,

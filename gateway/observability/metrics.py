@@ -14,9 +14,11 @@ from gateway.model.outbox import OutboxStatistics
 from gateway.model.outcome import Outcome
 from gateway.observability.collectors import (
     BacklogCollector,
+    CanaryCollector,
     Expiries,
     ExpiryCollector,
     OutboxCollector,
+    Results,
     Traffic,
     TrafficCollector,
 )
@@ -116,6 +118,10 @@ class Metrics:
         """Read anew at every scrape how many gateways run on this one's store."""
         gauge = Gauge("push_instances", "Gateways on this store that gave a sign of life.", registry=self.registry)
         gauge.set_function(live)
+
+    def watch_canary(self, results: Callable[[], Results]) -> None:
+        """Read anew at every scrape how the last checks of the apps' credentials went."""
+        self.registry.register(CanaryCollector(results))
 
     async def render(self) -> bytes:
         """Write all metrics in Prometheus' text format; the process's own are files to read, off the event loop."""

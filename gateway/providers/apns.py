@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
+from typing import Any
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -16,8 +17,8 @@ from gateway.model.errors import CredentialsError
 from gateway.model.notification import Notification
 from gateway.model.reason import Reason
 from gateway.model.verdict import Verdict, VerdictKind
-from gateway.providers.apns_client import ApnsClient
-from gateway.providers.apns_payload import apns_body, apns_request, fits_apns
+from gateway.providers.apns_client import ApnsClient, ApnsResult
+from gateway.providers.apns_payload import apns_body, apns_check, apns_request, fits_apns
 from gateway.providers.apns_verdict import apns_verdict
 from gateway.providers.channels import OverChannels
 from gateway.providers.egress import Egress
@@ -58,20 +59,25 @@ class ApnsProvider(OverChannels[ApnsCredentials, _ApnsChannel]):
 
     async def send(self, notification: Notification, credentials: ApnsCredentials, timeout: float) -> Verdict:
         """Send one push; one too large goes as message-id-only where the app can fetch the rest."""
+        return await _verdict_of(self._send_forms(notification, credentials, timeout))
+
+    async def check(self, credentials: ApnsCredentials, timeout: float) -> Verdict:
+        """Push nothing to nobody: BadDeviceToken says that the credentials were taken."""
+        return await _verdict_of(self._send_to_nobody(credentials, timeout))
+
+    async def _send_forms(self, notification: Notification, credentials: ApnsCredentials, timeout: float) -> Verdict:
         verdict, deadline = Verdict(VerdictKind.REFUSED, Reason.PAYLOAD_TOO_LARGE), self._clock.monotonic() + timeout
-        try:
-            channel = await self._channels.get(credentials)
-            for form in forms(notification):
-                verdict = await self._send_form(form, channel.client, deadline) or verdict
-                if verdict.reason not in (Reason.PAYLOAD_TOO_LARGE, Reason.APNS_PAYLOAD_TOO_LARGE):
-                    break
-        except CredentialsError:
-            return Verdict(VerdictKind.CREDENTIALS_REFUSED, Reason.CREDENTIALS_UNUSABLE)
-        except NotSent as error:
-            return Verdict(VerdictKind.LATER, Reason.APNS_UNREACHABLE, words=error.reason)
-        except Unanswered as error:
-            return Verdict(VerdictKind.LATER, Reason.APNS_UNANSWERED, words=error.reason)
+        channel = await self._channels.get(credentials)
+        for form in forms(notification):
+            verdict = await self._send_form(form, channel.client, deadline) or verdict
+            if verdict.reason not in (Reason.PAYLOAD_TOO_LARGE, Reason.APNS_PAYLOAD_TOO_LARGE):
+                break
         return verdict
+
+    async def _send_to_nobody(self, credentials: ApnsCredentials, timeout: float) -> Verdict:
+        channel = await self._channels.get(credentials)
+        request = apns_check(next(iter(credentials.topics), None))
+        return _read(await channel.client.send_notification(request, timeout))
 
     async def _send_form(self, form: Notification, client: ApnsClient, deadline: float) -> Verdict | None:
         """Send one form of a push; None when Apple would not take its size."""
@@ -79,14 +85,7 @@ class ApnsProvider(OverChannels[ApnsCredentials, _ApnsChannel]):
         body = apns_body(request)
         if not fits_apns(request, body):
             return None
-        result = await client.send(request, body, deadline - self._clock.monotonic())
-        return apns_verdict(
-            int(result.status),
-            result.description or "",
-            result.notification_id,
-            result.timestamp,
-            result.retry_after,
-        )
+        return _read(await client.send(request, body, deadline - self._clock.monotonic()))
 
     async def _open(self, credentials: ApnsCredentials) -> _ApnsChannel:
         tls, key = await asyncio.to_thread(_load, credentials, self._egress)
@@ -101,6 +100,24 @@ class ApnsProvider(OverChannels[ApnsCredentials, _ApnsChannel]):
         if token is None:
             token = self._tokens[name] = ProviderToken(key, credentials.key_id, credentials.team_id, self._clock)
         return token
+
+
+async def _verdict_of(attempt: Coroutine[Any, Any, Verdict]) -> Verdict:
+    """Return what an attempt says, also where it got no answer."""
+    try:
+        return await attempt
+    except CredentialsError:
+        return Verdict(VerdictKind.CREDENTIALS_REFUSED, Reason.CREDENTIALS_UNUSABLE)
+    except NotSent as error:
+        return Verdict(VerdictKind.LATER, Reason.APNS_UNREACHABLE, words=error.reason)
+    except Unanswered as error:
+        return Verdict(VerdictKind.LATER, Reason.APNS_UNANSWERED, words=error.reason)
+
+
+def _read(result: ApnsResult) -> Verdict:
+    return apns_verdict(
+        int(result.status), result.description or "", result.notification_id, result.timestamp, result.retry_after
+    )
 
 
 def _load(credentials: ApnsCredentials, egress: Egress) -> tuple[ssl.SSLContext, EllipticCurvePrivateKey | None]:

@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 from aioapns import NotificationRequest, PushType
 
-from gateway.model.notification import Kind, Notification
+from gateway.model.notification import Kind, Notification, new_push_id
 from gateway.providers.forms import seconds_left
 
 MAX_BYTES = 4096
 MAX_VOIP_BYTES = 5120
+NOBODY = "0" * 64
+"""A device token that Apple gives to no device."""
 _PUSH_TYPES = {Kind.VOIP_RING: PushType.VOIP, Kind.VOIP_SIGNAL: PushType.BACKGROUND}
 
 
@@ -28,6 +30,19 @@ def apns_request(notification: Notification, now: float) -> NotificationRequest:
         collapse_key=notification.id if push_type is PushType.ALERT else None,
         push_type=push_type,
         apns_topic=notification.topic,
+    )
+
+
+def apns_check(topic: str | None) -> NotificationRequest:
+    """Build a push that shows nothing, to a token that no device has."""
+    return NotificationRequest(
+        device_token=NOBODY,
+        message={"aps": {"content-available": 1}},
+        notification_id=new_push_id(),
+        time_to_live=0,
+        priority=5,
+        push_type=PushType.BACKGROUND,
+        apns_topic=topic,
     )
 
 

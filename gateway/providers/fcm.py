@@ -16,7 +16,7 @@ from gateway.model.reason import Reason
 from gateway.model.verdict import Verdict, VerdictKind
 from gateway.providers.channels import OverChannels
 from gateway.providers.egress import Egress
-from gateway.providers.fcm_payload import fcm_message
+from gateway.providers.fcm_payload import FCM_CHECK, fcm_message
 from gateway.providers.fcm_verdict import fcm_verdict
 from gateway.providers.forms import forms
 from gateway.providers.oauth import SCOPE, AccessToken, endpoint_path
@@ -79,19 +79,26 @@ class FcmProvider(OverChannels[FcmCredentials, _FcmChannel]):
 
     async def send(self, notification: Notification, credentials: FcmCredentials, timeout: float) -> Verdict:
         """Send one push; one too large goes as message-id-only where the app can fetch the rest."""
+        for form in forms(notification):
+            message = fcm_message(form, self._clock.now())
+            if message.fits:
+                return await self._send(message.body(), credentials, timeout)
+        return Verdict(VerdictKind.REFUSED, Reason.PAYLOAD_TOO_LARGE)
+
+    async def check(self, credentials: FcmCredentials, timeout: float) -> Verdict:
+        """Have Google validate a message that it delivers to nobody."""
+        return await self._send(FCM_CHECK, credentials, timeout)
+
+    async def _send(self, body: bytes, credentials: FcmCredentials, timeout: float) -> Verdict:
         try:
             channel = await self._channels.get(credentials)
-            for form in forms(notification):
-                message = fcm_message(form, self._clock.now())
-                if message.fits:
-                    return await channel.send(message.body(), timeout)
+            return await channel.send(body, timeout)
         except CredentialsError:
             return Verdict(VerdictKind.CREDENTIALS_REFUSED, Reason.CREDENTIALS_UNUSABLE)
         except NotSent as error:
             return Verdict(VerdictKind.LATER, Reason.FCM_UNREACHABLE, words=error.reason)
         except Unanswered as error:
             return Verdict(VerdictKind.LATER, Reason.FCM_UNANSWERED, words=error.reason)
-        return Verdict(VerdictKind.REFUSED, Reason.PAYLOAD_TOO_LARGE)
 
     async def _open(self, credentials: FcmCredentials) -> _FcmChannel:
         account, token_uri = await asyncio.to_thread(_load, credentials)

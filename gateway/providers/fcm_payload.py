@@ -13,6 +13,10 @@ from gateway.model.notification import Kind, Notification
 from gateway.providers.forms import seconds_left
 
 MAX_DATA_BYTES = 4096
+FCM_CHECK = msgspec.json.encode(
+    {"validate_only": True, "message": {"topic": "push-gateway-canary", "data": {"check": "credentials"}}}
+)
+"""A send request that is validated and delivered to nobody (`validate_only`), to a topic that no device knows."""
 
 
 class FcmMessage(msgspec.Struct, frozen=True):

@@ -28,6 +28,13 @@ class Provider(Protocol[CredentialsT]):
         """
         ...
 
+    async def check(self, credentials: CredentialsT, timeout: float) -> Verdict:
+        """Ask the provider, within `timeout` seconds, whether it takes these credentials; nobody gets a push by it.
+
+        Never raises, as `send`.
+        """
+        ...
+
     def retain(self, fingerprints: Collection[str]) -> None:
         """Begin to let go of all credentials but these; what is under way on them finishes."""
         ...

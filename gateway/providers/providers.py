@@ -25,6 +25,12 @@ class Providers:
             return await self._apns.send(notification, credentials, timeout)
         return await self._fcm.send(notification, credentials, timeout)
 
+    async def check(self, credentials: Credentials, timeout: float) -> Verdict:
+        """Ask whether these credentials are taken; see Provider."""
+        if isinstance(credentials, ApnsCredentials):
+            return await self._apns.check(credentials, timeout)
+        return await self._fcm.check(credentials, timeout)
+
     async def prepare(self, credentials: Credentials) -> None:
         """Load what these credentials need; see Provider."""
         if isinstance(credentials, ApnsCredentials):

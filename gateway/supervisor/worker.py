@@ -83,7 +83,7 @@ async def _tell(gateway: Gateway, channel: Channel) -> None:
     told = Overview()
     try:
         while True:
-            overview = overview_of(gateway.follower, gateway.pulse)
+            overview = overview_of(gateway.follower, gateway.pulse, gateway.notices)
             await channel.send(_status(gateway, overview if overview != told else None))
             told = overview
             await gateway.clock.sleep(STATUS_SECONDS)

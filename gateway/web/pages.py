@@ -1,6 +1,7 @@
 """The pages a person sees: one sentence at the public door, an overview at the operator's."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp_jinja2
@@ -11,9 +12,12 @@ from aiohttp import web
 import gateway
 from gateway.delivery.follower import Follower
 from gateway.delivery.heartbeat import Pulse
+from gateway.delivery.notices import Notices
 from gateway.model.app import App
 from gateway.model.clock import Clock
 from gateway.model.heartbeat import Heartbeat
+from gateway.model.notice import Notice
+from gateway.model.notice_words import words_of
 from gateway.web.health import Readiness
 
 SECURITY_HEADERS = {
@@ -66,6 +70,16 @@ class WorkspaceRow(msgspec.Struct, frozen=True):
     suspended: bool
 
 
+class NoticeRow(msgspec.Struct, frozen=True):
+    """What the overview tells of something that stands: what, since when, the provider's words, what to do and type."""
+
+    what: str
+    since: str
+    words: str
+    remedy: str
+    command: str
+
+
 class Overview(msgspec.Struct, frozen=True):
     """What the gateway knows, for a person to see; `keys` are its own encryption keys' fingerprints."""
 
@@ -73,14 +87,22 @@ class Overview(msgspec.Struct, frozen=True):
     workspaces: list[WorkspaceRow] = []
     gateways: list[Heartbeat] = []
     keys: tuple[str, ...] = ()
+    notices: list[NoticeRow] = []
 
 
-def overview_of(follower: Follower, pulse: Pulse) -> Overview:
-    """Look at the snapshot of the moment, and at who else runs on the store."""
+def overview_of(follower: Follower, pulse: Pulse, notices: Notices) -> Overview:
+    """Look at the snapshot of the moment, at who else runs on the store, and at what stands."""
     snapshot = follower.snapshot
     apps = [_row(app, app.name in follower.broken) for app in snapshot.apps.values()] if snapshot else []
     workspaces = msgspec.convert(snapshot.overview(), list[WorkspaceRow]) if snapshot else []
-    return Overview(apps, workspaces, list(pulse.gateways), pulse.keys)
+    alarms = sorted((one for one in notices.all() if one.kind.is_alarm), key=lambda one: one.at, reverse=True)
+    return Overview(apps, workspaces, list(pulse.gateways), pulse.keys, [_told(notice) for notice in alarms])
+
+
+def _told(notice: Notice) -> NoticeRow:
+    what, remedy, command = words_of(notice)
+    since = datetime.fromtimestamp(notice.at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return NoticeRow(what, since, notice.words, remedy, command)
 
 
 def _row(app: App, is_broken: bool) -> AppRow:
@@ -89,7 +111,7 @@ def _row(app: App, is_broken: bool) -> AppRow:
 
 
 class OperatorPage:
-    """The overview: ready or not and why, the apps, the workspaces, the gateways on the same store."""
+    """The overview: ready or not and why, what stands, the apps, the workspaces, the gateways on the same store."""
 
     def __init__(
         self,

@@ -136,6 +136,7 @@ def _environment(folder: Path, providers: Mapping[Provider, ProviderSite], mongo
         "PROVIDERS__APNS_PRODUCTION_URL": f"https://127.0.0.1:{providers['apns'].apns_port}",
         "PROVIDERS__FCM_URL": f"https://127.0.0.1:{providers['fcm'].fcm_port}",
         "PROVIDERS__CA_FILE": str(authorities),
+        "PROVIDERS__CANARY_EVERY": "0",
         "ENCRYPTION__KEYS": Fernet.generate_key().decode(),
         "ENCRYPTION__LOOKUP_KEY": "lookup",
         "STORE__URL": mongo.url if mongo else f"sqlite:///{folder}/gateway.db",

@@ -24,6 +24,7 @@ from gateway.store.crypto import Vault
 from gateway.store.port import Contents
 from gateway.store.sqlite import SqliteStore
 from tests.clock import ManualClock
+from tests.delivery.site import OpenSite, Site
 
 VAULT = Vault([Fernet.generate_key().decode()], "lookup")
 NOWHERE = "https://127.0.0.1:9"
@@ -72,6 +73,21 @@ async def open_store(tmp_path: Path) -> AsyncIterator[OpenStore]:
 @pytest.fixture
 async def store(open_store: OpenStore) -> SqliteStore:
     return await open_store()
+
+
+@pytest.fixture
+async def open_site(open_store: OpenStore, clock: ManualClock, until: Callable[..., Any]) -> AsyncIterator[OpenSite]:
+    """Each on a store object of its own, on the same data."""
+    opened: list[Site] = []
+
+    async def open_one() -> Site:
+        opened.append(Site(await open_store(), clock, until))
+        await until(lambda: opened[-1].sleeper.sleeps)
+        return opened[-1]
+
+    yield open_one
+    for site in opened:
+        await site.stop()
 
 
 @pytest.fixture

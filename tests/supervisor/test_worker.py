@@ -14,8 +14,10 @@ from gateway.providers.simulator import Rule, Simulator
 from gateway.supervisor.control import Begin, Channel, Status, Stop
 from gateway.supervisor.worker import work
 from gateway.web.listening import BACKLOG, bind
+from gateway.web.pages import NoticeRow
 from tests.clock import ManualClock
 from tests.end_to_end.running import ANDROID, credentials, message, settings_of
+from tests.notices import notice
 
 ANY_PORT = HostPort("127.0.0.1", 0)
 
@@ -61,5 +63,30 @@ async def test_a_worker_that_still_works_off_what_was_stored_says_that_it_lives(
         assert isinstance(await channel.receive(), Status)
     while await channel.receive() is not None:
         pass
+    await working
+    await channel.close()
+
+
+async def test_a_worker_tells_the_supervisor_what_stands(simulator: Simulator) -> None:
+    clock = ManualClock(time.time())
+    settings = settings_of(simulator)
+    async with open_store(settings) as opened:
+        await opened.store.notices.post(notice("Chat", about="fcm", words="503 UNAVAILABLE"))
+    ours, theirs = socket.socketpair()
+    listener = bind(ANY_PORT)
+    listener.listen(BACKLOG)
+    channel = await Channel.over(ours)
+    working = asyncio.create_task(work(theirs, listener, clock))
+    await channel.send(Begin(1, settings_to_json(settings)))
+    standing: list[NoticeRow] = []
+    while not standing:
+        told = await channel.receive()
+        assert isinstance(told, Status)
+        standing = told.overview.notices if told.overview else []
+        await clock.advance(1.0)
+    assert [(one.what.split()[0], one.words) for one in standing] == [("Google", "503 UNAVAILABLE")]
+    await channel.send(Stop())
+    while await channel.receive() is not None:
+        await clock.advance(1.0)
     await working
     await channel.close()

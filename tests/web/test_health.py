@@ -19,10 +19,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from gateway.delivery.follower import POLL_SECONDS, Follower
 from gateway.delivery.guard import Proofs
 from gateway.delivery.heartbeat import Pulse
+from gateway.delivery.notices import Notices
 from gateway.model.address import HostPort
 from gateway.model.app import ApnsCredentials, App
 from gateway.model.clock import SystemClock
 from gateway.model.heartbeat import Heartbeat
+from gateway.model.notice import NoticeKind
 from gateway.observability.metrics import Metrics
 from gateway.providers.apns import ApnsHosts, ApnsProvider
 from gateway.providers.egress import Egress
@@ -35,6 +37,7 @@ from gateway.web.health import Readiness, needs_of, troubles_of
 from gateway.web.listening import Listener, bind
 from gateway.web.pages import OperatorPage, load_templates, overview_of
 from tests.clock import ManualClock
+from tests.notices import notice
 
 VAULT = Vault([Fernet.generate_key().decode()], "lookup")
 
@@ -131,11 +134,16 @@ def pulse(store: SqliteStore, follower: Follower, clock: ManualClock) -> Pulse:
 
 
 @pytest.fixture
+def notices(store: SqliteStore, clock: ManualClock) -> Notices:
+    return Notices(store.notices, clock)
+
+
+@pytest.fixture
 async def operator_url(
-    readiness: Readiness, follower: Follower, pulse: Pulse, clock: ManualClock
+    readiness: Readiness, follower: Follower, pulse: Pulse, notices: Notices, clock: ManualClock
 ) -> AsyncIterator[str]:
     templates = await asyncio.to_thread(load_templates)
-    overview = OperatorPage(partial(overview_of, follower, pulse), readiness, clock)
+    overview = OperatorPage(partial(overview_of, follower, pulse, notices), readiness, clock)
     door = operator_door(overview, Metrics(clock, "1.0").render, readiness, templates)
     listener = Listener(door, await asyncio.to_thread(bind, HostPort("127.0.0.1", 0)), SystemClock(), 1.0)
     await listener.open()
@@ -189,3 +197,19 @@ async def test_the_overview_lists_the_gateways_on_the_store_and_which_of_them_ar
     for words in ("silent</th><td>77", "silent for 60 s", "odd</th>", f"<td>{os.getpid()}</td>"):
         assert words in listed
     assert (listed.count("in order"), listed.count("other keys than here")) == (2, 1)
+
+
+async def test_the_overview_says_what_stands_and_what_to_type(operator_url: str, notices: Notices) -> None:
+    async with page(f"{operator_url}/") as (_, body):
+        assert b"Alarms" not in body
+    notices.post(
+        notice("My Chat", kind=NoticeKind.CREDENTIALS_REFUSED, about="apns", words="403 <InvalidProviderToken>")
+    )
+    notices.post(notice("My Chat", kind=NoticeKind.CANARY_DONE))
+    async with page(f"{operator_url}/") as (status, body):
+        text = body.decode()
+    assert (status, text.count("My Chat")) == (200, 2)
+    assert "Apple refuses the credentials of the app My Chat" in text
+    assert "403 &lt;InvalidProviderToken&gt;" in text
+    assert "1970-01-01 00:16 UTC" in text
+    assert "<code>push-gateway app update &#39;My Chat&#39; --apns-key FILE ...</code>" in text

@@ -62,8 +62,8 @@ def check_route(method: str, path: str) -> None:
 
 
 def check_token(token: str) -> None:
-    """BadDeviceToken: not whole bytes in hexadecimal."""
-    if not _TOKEN.fullmatch(token):
+    """BadDeviceToken: not whole bytes in hexadecimal, or all zeros, which no device has."""
+    if not _TOKEN.fullmatch(token) or not token.strip("0"):
         raise Refused("BadDeviceToken")
 
 

@@ -1,7 +1,8 @@
 """What Google takes as a send request; anything else is refused with the field's path.
 
 Source: Google, "REST Resource: projects.messages" of the FCM HTTP v1 API. Names are taken as that page writes them
-(snake_case). Pushes go to a registration token; topics and conditions are not part of this double.
+(snake_case). Pushes go to a registration token, or to a topic, which nobody follows here; conditions are not part of
+this double.
 """
 
 import re
@@ -17,6 +18,7 @@ MAX_DATA = 4096
 MAX_TTL = 28 * 24 * 3600
 
 _TOKEN = re.compile(r"[A-Za-z0-9_:-]{1,4096}")
+_TOPIC = re.compile(r"[A-Za-z0-9_.~%-]+")
 _DURATION = re.compile(r"(?P<seconds>[0-9]{1,9})(\.[0-9]{1,9})?s")
 _RESERVED = re.compile(r"from|message_type|(google|gcm)\..*", re.DOTALL)
 
@@ -111,6 +113,7 @@ class Message(_Strict):
     """One push."""
 
     token: str | None = None
+    topic: str | None = None
     data: dict[str, Any] = {}
     notification: Notification | None = None
     android: Android | None = None
@@ -150,7 +153,7 @@ def _check_message(message: Message) -> None:
         raise _invalid("message.data", "Android message is too big")
     if android.ttl is not None:
         _check_ttl(android.ttl)
-    _check_token(message.token)
+    _check_recipient(message)
 
 
 def _check_data(path: str, data: dict[str, Any]) -> None:
@@ -171,6 +174,16 @@ def _check_ttl(ttl: str) -> None:
         raise _invalid("message.android.ttl", "Illegal duration format; duration must end with 's'")
     if float(ttl[:-1]) > MAX_TTL:
         raise _invalid("message.android.ttl", "Invalid ttl: must be between 0 and 4 weeks")
+
+
+def _check_recipient(message: Message) -> None:
+    """One of the two is given (`target` is a union field)."""
+    if message.topic is None:
+        _check_token(message.token)
+    elif message.token is not None:
+        raise _invalid("message", "Invalid JSON payload received: oneof field 'target' is already set.")
+    elif not _TOPIC.fullmatch(message.topic):
+        raise _invalid("message.topic", "Invalid topic name")
 
 
 def _check_token(token: str | None) -> None:

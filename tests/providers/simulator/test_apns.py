@@ -47,6 +47,7 @@ async def test_an_id_is_made_when_none_is_given(apns, push):
         ({"token": "abc"}, 400, "BadDeviceToken"),
         ({"token": "xy"}, 400, "BadDeviceToken"),
         ({"token": "ab?"}, 400, "BadDeviceToken"),
+        ({"token": "0" * 64}, 400, "BadDeviceToken"),
         ({"apns_id": "1"}, 400, "BadMessageId"),
         ({"apns_id": "{eabeae54-14a8-11e5-b60b-1697f925ec7b}"}, 400, "BadMessageId"),
         ({"apns_priority": "7"}, 400, "BadPriority"),

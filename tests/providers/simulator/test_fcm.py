@@ -200,6 +200,9 @@ def with_data(**data):
         ({"token": ""}, "message.token"),
         ({"token": "white space"}, "message.token"),
         ({"token": "ünïcode"}, "message.token"),
+        ({"topic": "/topics/news"}, "message.topic"),
+        ({"topic": ""}, "message.topic"),
+        ({"topic": "news", "token": FCM_TOKEN}, "message"),
     ],
 )
 async def test_a_bad_message_is_refused_by_its_field(simulator, send, message, field):
@@ -227,6 +230,7 @@ async def test_a_bad_body_is_refused(simulator, send, body, field):
         {"token": FCM_TOKEN, "android": {"ttl": "2419200s"}},
         {"token": FCM_TOKEN, "android": {"ttl": "3.5s", "priority": "NORMAL"}},
         {"token": FCM_TOKEN, "notification": {"title": "x", "body": "y"}, "apns": {"headers": {"a": "b"}}},
+        {"topic": "news-2.a~b%c"},
     ],
 )
 async def test_what_google_allows_is_taken(send, message):
