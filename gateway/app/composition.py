@@ -9,9 +9,10 @@ import msgspec
 from gateway import __version__
 from gateway.app.background import in_background
 from gateway.app.forwarding import forwarding_to
+from gateway.app.owing import Owed, owe, renew
 from gateway.app.reach import open_providers, open_upstream, open_webhook
 from gateway.app.watches import Watches, watches_over
-from gateway.config import DeliverySettings, Settings
+from gateway.config import Settings
 from gateway.delivery.admission import Admission
 from gateway.delivery.bookkeeping import Bookkeeping
 from gateway.delivery.breaker import Breakers
@@ -22,14 +23,10 @@ from gateway.delivery.duplicates import Duplicates
 from gateway.delivery.follower import Follower
 from gateway.delivery.gone import Gone
 from gateway.delivery.guard import Proofs
-from gateway.delivery.handover import Handover
 from gateway.delivery.heartbeat import Pulse
-from gateway.delivery.late_verdicts import LateVerdicts
+from gateway.delivery.learned_ways import LearnedWays
 from gateway.delivery.notices import Notices
-from gateway.delivery.outbox import Outbox, OutboxLimits
 from gateway.delivery.records import DeliveryLog
-from gateway.delivery.redelivery import Redelivery
-from gateway.delivery.settlement import Settlement
 from gateway.model.clock import Clock
 from gateway.model.outbox import OutboxStatistics
 from gateway.observability.metrics import Metrics
@@ -55,7 +52,7 @@ class Gateway(msgspec.Struct, frozen=True):
     providers: Providers
     admission: Admission
     desk: Desk
-    owed: "Owed"
+    owed: Owed
     deliveries: DeliveryLog
     books: Bookkeeping
     devices: Devices
@@ -67,16 +64,6 @@ class Gateway(msgspec.Struct, frozen=True):
     def notices(self) -> Notices:
         """What stands."""
         return self.watches.notices
-
-
-class Owed(msgspec.Struct, frozen=True):
-    """All that takes care of stored pushes."""
-
-    breakers: Breakers
-    outbox: Outbox
-    late_verdicts: LateVerdicts
-    handover: Handover
-    redelivery: Redelivery
 
 
 @asynccontextmanager
@@ -121,13 +108,14 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             proofs,
             breakers,
             Gone(devices, clock),
+            LearnedWays(devices, clock),
             metrics,
             clock,
             settings.providers.timeout,
             settings.delivery.fcm_repeat_unanswered,
         )
         books = Bookkeeping(deliveries, devices, watches.dead_letters, metrics, clock)
-        owed = _owe(opened.store, dispatcher, breakers, follower, books, settings.delivery, clock)
+        owed = owe(opened.store, dispatcher, breakers, follower, books, settings, clock)
         forwarding = forwarding_to(
             upstream, owed.handover, devices, watches.notices, breakers, metrics, settings.forwarding, clock
         )
@@ -149,31 +137,11 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             clock=clock,
         )
         _watch(gateway)
+        follower.tell(lambda lanes: renew(owed, lanes))
         try:
             yield gateway
         finally:
             await proofs.flush()
-
-
-def _owe(
-    store: Store,
-    dispatcher: Dispatcher,
-    breakers: Breakers,
-    follower: Follower,
-    books: Bookkeeping,
-    settings: DeliverySettings,
-    clock: Clock,
-) -> Owed:
-    outbox = Outbox(store, clock, OutboxLimits(settings.outbox_max, settings.outbox_max_per_workspace))
-    late_verdicts = LateVerdicts(store, clock)
-    settlement = Settlement(outbox, late_verdicts, books, clock)
-    return Owed(
-        breakers=breakers,
-        outbox=outbox,
-        late_verdicts=late_verdicts,
-        handover=Handover(dispatcher, breakers, late_verdicts, outbox, settlement, clock, settings.answer_within),
-        redelivery=Redelivery(outbox, dispatcher, settlement, breakers, follower, clock),
-    )
 
 
 @asynccontextmanager

@@ -95,12 +95,18 @@ class Breakers:
         if not breaker.failures:
             breaker.failing_since = now
         breaker.failures += 1
-        if breaker.rest_until is None:
+        if breaker.rest_until is None and verdict.kind is VerdictKind.CREDENTIALS_REFUSED:
+            must_rest = True  # it is the app's own trouble, and the next push would hear the same
+        elif breaker.rest_until is None:
             must_rest = breaker.failures >= TRIPS_AT and now - breaker.failing_since >= TRIP_SECONDS
         else:
             must_rest = now >= breaker.rest_until  # before, it is of an attempt from before the rest
         if must_rest:
             self._rest(lane, breaker, verdict)
+
+    def renewed(self, lane: Lane) -> None:
+        """Hear that a lane has other credentials than before: what was heard of the old ones is void."""
+        self._flow(lane)
 
     def slow(self, lane: Lane) -> None:
         """Learn that an attempt is without an answer after the time that a server waits."""

@@ -4,9 +4,9 @@ from gateway.delivery.breaker import Breakers
 from gateway.delivery.follower import Follower
 from gateway.delivery.gone import Gone
 from gateway.delivery.guard import Proofs, judge
+from gateway.delivery.learned_ways import LearnedWays, environment_of
 from gateway.delivery.push import Push, Report
 from gateway.delivery.snapshot import Member, Route
-from gateway.model.app import ApnsCredentials
 from gateway.model.clock import Clock
 from gateway.model.errors import StoreError
 from gateway.model.notification import Kind, Notification, Platform
@@ -19,6 +19,9 @@ from gateway.providers.providers import Providers
 
 _LEAVES_HOPE = {VerdictKind.FOREIGN: 0, VerdictKind.SUSPECT: 2, VerdictKind.CREDENTIALS_REFUSED: 3}
 """How much a verdict says that leaves hope in another route; all others end the search."""
+
+_KEPT = Verdict(VerdictKind.LATER, Reason.STORED_HELD)
+"""What takes the place of an attempt by an app that is on hold: the device may be its."""
 
 _OTHER_ENVIRONMENT_ONLY = (
     Reason.APNS_BAD_ENVIRONMENT_KEY_ID_IN_TOKEN,
@@ -36,6 +39,7 @@ class Dispatcher:
         proofs: Proofs,
         breakers: Breakers,
         gone: Gone,
+        learned: LearnedWays,
         metrics: Metrics,
         clock: Clock,
         timeout: float,
@@ -47,6 +51,7 @@ class Dispatcher:
         self._proofs = proofs
         self._breakers = breakers
         self._gone = gone
+        self._learned = learned
         self._metrics = metrics
         self._clock = clock
         self._timeout = timeout
@@ -58,13 +63,16 @@ class Dispatcher:
         return Report(routes, push) if isinstance(routes, Outcome) else await self.along(routes, push, answer_by)
 
     async def routes(self, push: Push) -> tuple[Route, ...] | Outcome:
-        """Find the ways for a push, those that rest last; as a 422 is final, the store is asked before it is said."""
+        """Find the ways for a push, the one first that worked last, those that rest last.
+
+        As a 422 is final, the store is asked before it is said.
+        """
         member, notification = push.member, push.notification
         if notification.platform is Platform.APN and not notification.topic:
             return Rejected(Reason.TOPIC_MISSING)
         routes = member.routes(notification)
         if routes:
-            return self._resting_last(routes, notification)
+            return self._resting_last(await self._learned.first(routes, push), notification)
         try:
             return await self._routes_now(member, notification) or Rejected(_no_route(notification))
         except StoreError:
@@ -95,19 +103,22 @@ class Dispatcher:
         tried: list[tuple[Route, Verdict]] = []
         attempts = 0
         for route in routes:
-            verdict = self._too_late(notification, answer_by)
+            verdict = _KEPT if route.held else self._too_late(notification, answer_by)
             if verdict is None:
                 verdict = await self._attempt(route, notification, answer_by)
+                self._heard(route, routes, notification, verdict)
                 attempts += 1
             tried.append((route, verdict))
             if verdict.kind not in _LEAVES_HOPE:
                 break
         route, verdict = max(tried, key=lambda attempt: _weight(attempt[1]))
+        if verdict.kind is VerdictKind.ACCEPTED and len(routes) > 1:
+            self._learned.worked(route, push.device)
         judged = all(verdict.kind is VerdictKind.SUSPECT for _, verdict in tried)
         proven = judged and self._proven([route for route, _ in tried])
         outcome = await self._gone.confirmed(judge(self._as_configured(verdict), proven), push, answer_by)
         is_foreign = verdict.kind is VerdictKind.FOREIGN
-        return Report(outcome, push, route.app, verdict, attempts, _environment(route), is_foreign)
+        return Report(outcome, push, route.app, verdict, attempts, environment_of(route), is_foreign)
 
     def _as_configured(self, verdict: Verdict) -> Verdict:
         """Give a push up of which nobody knows whether Google has it, if it must not be shown twice."""
@@ -127,10 +138,15 @@ class Dispatcher:
         timeout = min(self._timeout, answer_by - self._clock.monotonic())
         with self._metrics.provider_request(notification.platform.provider):
             verdict = await self._providers.send(notification, route.credentials, timeout)
-        self._breakers.heard(lane_of(route, notification), verdict)
         if verdict.kind is VerdictKind.ACCEPTED:
             self._proofs.add(route.credentials.fingerprint)
         return verdict
+
+    def _heard(self, route: Route, routes: tuple[Route, ...], notification: Notification, verdict: Verdict) -> None:
+        """Let the lane learn, but not that one of an app's two environments is none of its key's."""
+        has_another = sum(other.app == route.app for other in routes) > 1
+        if not (has_another and verdict.reason in _OTHER_ENVIRONMENT_ONLY):
+            self._breakers.heard(lane_of(route, notification), verdict)
 
     def _proven(self, routes: list[Route]) -> bool:
         """Tell whether every app asked has delivered before; of an app's two environments one is enough."""
@@ -143,11 +159,6 @@ class Dispatcher:
 def lane_of(route: Route, notification: Notification) -> Lane:
     """Name what fails together with this way."""
     return Lane(route.app, notification.platform.provider)
-
-
-def _environment(route: Route) -> str | None:
-    credentials = route.credentials
-    return credentials.environment.value if isinstance(credentials, ApnsCredentials) else None
 
 
 def _weight(verdict: Verdict) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 
 import structlog
 
@@ -9,6 +10,7 @@ from gateway.delivery.guard import Proofs
 from gateway.delivery.snapshot import Route, Snapshot
 from gateway.model.clock import Clock
 from gateway.model.errors import CredentialsError, StoreError
+from gateway.model.outbox import Lane
 from gateway.providers.providers import Providers
 from gateway.store.port import Store
 
@@ -29,6 +31,7 @@ class Follower:
         self._checking = asyncio.Lock()
         self._checked_at = float("-inf")
         self._misses: OrderedDict[str, float] = OrderedDict()
+        self._listeners: list[Callable[[frozenset[Lane]], None]] = []
         self.snapshot: Snapshot | None = None
         self.store_answers = False
         self.broken: frozenset[str] = frozenset()
@@ -98,9 +101,16 @@ class Follower:
         """Load the keys before the first push needs them; what is under way on old ones finishes."""
         broken = [route.app for route in snapshot.routes() if not await self._prepare(route)]
         self._proofs.learn(snapshot.proven)
+        renewed = _renewed(self.snapshot, snapshot)
         self.broken, self.snapshot = frozenset(broken), snapshot
         self._providers.retain({route.credentials.fingerprint for route in snapshot.routes()})
+        for listener in self._listeners if renewed else ():
+            listener(renewed)
         log.info("snapshot_loaded", revision=snapshot.revision, apps=len(snapshot.apps), workspaces=snapshot.size)
+
+    def tell(self, listener: Callable[[frozenset[Lane]], None]) -> None:
+        """Have `listener` called with the lanes whose credentials were replaced."""
+        self._listeners.append(listener)
 
     async def _prepare(self, route: Route) -> bool:
         try:
@@ -109,3 +119,10 @@ class Follower:
             log.error("credentials_unusable", app=route.app, error=str(error))
             return False
         return True
+
+
+def _renewed(before: Snapshot | None, after: Snapshot) -> frozenset[Lane]:
+    """List the lanes whose credentials are others than before."""
+    old = before.fingerprints() if before else {}
+    new = after.fingerprints()
+    return frozenset(lane for lane, prints in old.items() if new.get(lane, prints) != prints)

@@ -8,6 +8,7 @@ from gateway.delivery.breaker import Breakers
 from gateway.delivery.dispatcher import Dispatcher, lane_of
 from gateway.delivery.late_verdicts import LateVerdicts
 from gateway.delivery.outbox import Outbox
+from gateway.delivery.places import Places
 from gateway.delivery.push import Push, Report
 from gateway.delivery.retry import next_attempt
 from gateway.delivery.settlement import Settlement
@@ -17,6 +18,9 @@ from gateway.model.clock import Clock
 from gateway.model.outbox import Lane, OutboxItem
 from gateway.model.outcome import Later, Outcome, Stored
 from gateway.model.reason import Reason
+
+_MAY_COME = (Reason.UNKNOWN_TOPIC, Reason.NO_APP_FOR_PLATFORM)
+"""Why a push has no way which may have one when its workspace is resumed."""
 
 
 class Handover:
@@ -28,6 +32,7 @@ class Handover:
         breakers: Breakers,
         late_verdicts: LateVerdicts,
         outbox: Outbox,
+        places: Places,
         settlement: Settlement,
         clock: Clock,
         answer_within: float,
@@ -36,6 +41,7 @@ class Handover:
         self._breakers = breakers
         self._late_verdicts = late_verdicts
         self._outbox = outbox
+        self._places = places
         self._settlement = settlement
         self._clock = clock
         self._answer_within = answer_within
@@ -57,29 +63,49 @@ class Handover:
     async def _attempt_or_keep(self, push: Push, answer_by: float, waits: bool) -> Report:
         routes = await self._dispatcher.routes(push)
         if isinstance(routes, Outcome):
-            return Report(routes, push)
+            return await self._unroutable(push, routes)
         if (dead := await self._late_verdicts.told(push)) is not None:
             return Report(dead, push)
         lane = lane_of(routes[0], push.notification)
+        if push.member.workspace.held or routes[0].held:
+            return await self._keep_unasked(push, lane, Reason.STORED_HELD)
         if self._outbox.waits(push.line):
             in_line = await self._keep_unasked(push, lane, Reason.STORED_IN_LINE)
             if isinstance(in_line.outcome, Stored):
                 return in_line  # else out of turn is better than not at all
-        if not self._breakers.allows(lane):
-            return await self._keep_unasked(push, lane, Reason.STORED_RESTING)
+        if (hindrance := self._hindrance(push, routes[0], lane)) is not None:
+            return await self._keep_unasked(push, lane, hindrance)
         return await self._attempt(push, routes, lane, answer_by, waits)
+
+    async def _unroutable(self, push: Push, outcome: Outcome) -> Report:
+        """Keep a push of a workspace on hold, whose apps and topics may be about to come."""
+        if push.member.workspace.held and outcome.reason in _MAY_COME:
+            return await self._keep_unasked(push, Lane("", push.notification.platform.provider), Reason.STORED_HELD)
+        return Report(outcome, push)
+
+    def _hindrance(self, push: Push, route: Route, lane: Lane) -> Reason | None:
+        """Say why a push is not attempted at once; a ring always is, for it cannot wait."""
+        if push.is_ring:
+            return None
+        if not self._breakers.allows(lane):
+            return Reason.STORED_RESTING
+        is_free = self._places.is_free(lane, push.member.workspace.id, route.in_flight)
+        return None if is_free else Reason.STORED_BUSY
 
     async def aclose(self, grace: float) -> None:
         """Let what is under way finish, `grace` seconds at most."""
         await self._under_way.aclose(grace)
 
     async def _keep_unasked(self, push: Push, lane: Lane, reason: Reason) -> Report:
-        return await self._keep(_item(push, lane, self._clock.now(), reason), Report(Later(reason), push, lane.app))
+        report = await self._keep(_item(push, lane, self._clock.now(), reason), Report(Later(reason), push, lane.app))
+        if reason is Reason.STORED_BUSY and isinstance(report.outcome, Later):
+            return msgspec.structs.replace(report, outcome=Later(Reason.APP_BUSY))
+        return report
 
     async def _attempt(
         self, push: Push, routes: tuple[Route, ...], lane: Lane, answer_by: float, waits: bool
     ) -> Report:
-        attempt = asyncio.create_task(self._dispatcher.along(routes, push, answer_by), name="attempt")
+        attempt = self._begin(push, routes, lane, answer_by)
         if not await self._is_in_time(attempt):
             self._breakers.slow(lane)
             item = _item(push, lane, self._clock.now(), Reason.STORED_SLOW)
@@ -89,8 +115,30 @@ class Handover:
         report = await attempt  # nobody else can see it through, so the server waits
         if isinstance(report.outcome, Later):
             failed = Lane(report.app or lane.app, lane.provider)
-            return await self._keep_for_later(push, failed, report, report.outcome.retry_after)
+            kept = await self._keep_for_later(push, failed, report, report.outcome.retry_after)
+            return await self._ring_again(push, routes, lane, answer_by, kept)
         return report
+
+    async def _ring_again(
+        self, push: Push, routes: tuple[Route, ...], lane: Lane, answer_by: float, report: Report
+    ) -> Report:
+        """Try a ring that cannot be stored again while its server waits, which will not send it again."""
+        now = self._clock.now()
+        pause = next_attempt(now, report.attempts, None, is_ring=True) - now
+        is_lost = push.is_ring and isinstance(report.outcome, Later)
+        if not is_lost or self._clock.monotonic() + pause >= answer_by or now + pause >= push.notification.expires_at:
+            return report
+        await self._clock.sleep(pause)
+        again = await self._attempt(push, routes, lane, answer_by, waits=True)
+        return msgspec.structs.replace(again, attempts=report.attempts + again.attempts)
+
+    def _begin(self, push: Push, routes: tuple[Route, ...], lane: Lane, answer_by: float) -> asyncio.Task[Report]:
+        """Start an attempt, which has a place of its lane until it ends."""
+        workspace = push.member.workspace.id
+        self._places.take(lane, workspace)
+        attempt = asyncio.create_task(self._dispatcher.along(routes, push, answer_by), name="attempt")
+        attempt.add_done_callback(lambda _: self._places.give_back(lane, workspace))
+        return attempt
 
     async def _is_in_time(self, attempt: asyncio.Task[Report]) -> bool:
         woken = asyncio.Event()
@@ -104,7 +152,7 @@ class Handover:
 
     async def _keep_for_later(self, push: Push, lane: Lane, report: Report, retry_after: float | None) -> Report:
         """Store a push that the provider could not take; one that is over by then is the server's again."""
-        due_at = next_attempt(self._clock.now(), report.attempts, retry_after)
+        due_at = next_attempt(self._clock.now(), report.attempts, retry_after, push.is_ring)
         if due_at >= push.notification.expires_at:
             return report
         item = _item(push, lane, due_at, report.outcome.reason)

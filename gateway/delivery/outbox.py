@@ -5,7 +5,6 @@ and nobody else sends what one is just sending.
 """
 
 import secrets
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -15,6 +14,7 @@ import structlog
 
 from gateway.delivery.doubts import Doubts
 from gateway.delivery.group_commit import GroupCommit
+from gateway.delivery.outbox_shares import OutboxLimits, Shares
 from gateway.model.clock import Clock, time_limit
 from gateway.model.errors import StoreError
 from gateway.model.outbox import Claim, Lane, LateVerdict, OutboxCount, OutboxItem, Postponement
@@ -38,28 +38,19 @@ T = TypeVar("T")
 log = structlog.stdlib.get_logger("gateway.outbox")
 
 
-class OutboxLimits(msgspec.Struct, frozen=True):
-    """How many items there may be in all, and how many of one workspace."""
-
-    total: int
-    per_workspace: int
-
-
 class Outbox:
     """Puts items into the store, takes them out, and keeps the leases of those being worked on."""
 
     def __init__(self, store: Store, clock: Clock, limits: OutboxLimits) -> None:
         self._store = store
         self._clock = clock
-        self._limits = limits
+        self._shares = Shares(limits)
         self._owner = secrets.token_hex(8)
         self._held: dict[str, OutboxItem] = {}
         self._lines: dict[str, float] = {}  # those in which items wait, and when this process put the last one in
         self._doubts = Doubts(clock)
         self._renew_at = clock.monotonic()
         self._store_answers = True
-        self._count = OutboxCount({})
-        self._added: Counter[str] = Counter()  # since that count
         self._puts = GroupCommit(store.outbox.put, BATCH)
         self._finishes = GroupCommit(store.outbox.finish, BATCH)
         self._postponements = GroupCommit(self._postpone_all, BATCH)
@@ -73,7 +64,7 @@ class Outbox:
     @property
     def count(self) -> OutboxCount:
         """What lay in the store when it was last looked at."""
-        return self._count
+        return self._shares.count
 
     def waits(self, line: str) -> bool:
         """Tell whether earlier pushes of a line wait, as far as it is known here."""
@@ -86,7 +77,7 @@ class Outbox:
             item: as it shall lie there, but for the lease.
             leased: whether it is being attempted already, by this process.
         """
-        if refusal := self._refusal(item.workspace):
+        if refusal := self._shares.refusal(item.workspace):
             return refusal
         until = self._clock.now() + LEASE_SECONDS if leased else 0.0
         stored = msgspec.structs.replace(item, owner=self._owner if leased else None, leased_until=until)
@@ -102,28 +93,28 @@ class Outbox:
             return Later(Reason.STORE_UNAVAILABLE)
         self._doubts.vanish(item.id)
         self._lines[item.line] = self._clock.monotonic()
-        self._added[item.workspace] += 1
+        self._shares.put(item.workspace)
         return None
 
     def withdraw(self, push_id: str) -> None:
         """Hear that a push is done: should the store have taken it though it did not say so, it is taken out."""
         self._doubts.withdraw(push_id)
 
-    def _refusal(self, workspace: str) -> Later | None:
-        """Count what others have put in since the last look as nothing: the limits are there to bound, not to bill."""
-        if self._count.total + self._added.total() >= self._limits.total:
-            return Later(Reason.OUTBOX_FULL)
-        if self._count.by_workspace.get(workspace, 0) + self._added[workspace] >= self._limits.per_workspace:
-            return Later(Reason.OUTBOX_SHARE_FULL)
-        return None
-
-    async def claim(self, limit: int, closed: frozenset[Lane]) -> list[OutboxItem]:
-        """Take items that are due.
+    async def claim(self, limit: int, closed: frozenset[Lane], held: frozenset[str] = frozenset()) -> list[OutboxItem]:
+        """Take items that are due, none of closed lanes or held workspaces.
 
         Raises:
             StoreError: the store does not answer.
         """
-        return self._hold(await self._store.outbox.claim(self._claim(limit, closed)))
+        return self._hold(await self._store.outbox.claim(self._claim(limit, closed, held)))
+
+    async def hasten(self, lane: Lane) -> None:
+        """Let what waits on a lane be due now.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        await self._store.outbox.hasten(lane, self._clock.now())
 
     async def claim_expired(self, limit: int) -> list[OutboxItem]:
         """Take items that are of no use any more.
@@ -133,9 +124,9 @@ class Outbox:
         """
         return self._hold(await self._store.outbox.claim_expired(self._claim(limit)))
 
-    def _claim(self, limit: int, closed: frozenset[Lane] = frozenset()) -> Claim:
+    def _claim(self, limit: int, closed: frozenset[Lane] = frozenset(), held: frozenset[str] = frozenset()) -> Claim:
         now = self._clock.now()
-        return Claim(owner=self._owner, now=now, until=now + LEASE_SECONDS, limit=limit, closed=closed)
+        return Claim(owner=self._owner, now=now, until=now + LEASE_SECONDS, limit=limit, closed=closed, held=held)
 
     def _hold(self, items: list[OutboxItem]) -> list[OutboxItem]:
         """Leave out what is worked on here already, and whose lease ran out while the store was away."""
@@ -233,10 +224,8 @@ class Outbox:
             self._doubts.settle(unwanted)
 
     async def _look(self) -> None:
-        """Count anew; what was put in meanwhile may be counted twice until the next look."""
-        counted = self._added.copy()
-        self._count = await self._store.outbox.count()
-        self._added -= counted
+        before = self._shares.added()
+        self._shares.counted(await self._store.outbox.count(), before)
         looked_at = self._clock.monotonic()
         waiting = await self._waiting_lines()
         put_in_since = {line: at for line, at in self._lines.items() if at >= looked_at}
@@ -244,6 +233,6 @@ class Outbox:
 
     async def _waiting_lines(self) -> set[str]:
         """Find the lines that others have put items into as well, unless there are too many."""
-        if self._count.total == 0 and not self._lines:
+        if self.count.total == 0 and not self._lines:
             return set()
-        return await self._store.outbox.lines(None if self._count.total <= FEW_ITEMS else set(self._lines))
+        return await self._store.outbox.lines(None if self.count.total <= FEW_ITEMS else set(self._lines))

@@ -25,6 +25,11 @@ class Push(msgspec.Struct, frozen=True):
     key: str | None
 
     @property
+    def is_ring(self) -> bool:
+        """Tell whether a phone is to ring by it: it cannot wait, and its server never sends it again."""
+        return self.notification.kind is Kind.VOIP_RING
+
+    @property
     def line(self) -> str:
         """What it must not overtake others in; calls do not wait behind messages."""
         return f"{self.device}:call" if self.notification.kind in _CALLS else self.device

@@ -15,6 +15,7 @@ from gateway.delivery.snapshot import Member
 from gateway.delivery.under_way import UnderWay
 from gateway.model.clock import Clock
 from gateway.model.errors import StoreError
+from gateway.model.notification import Platform
 from gateway.model.outbox import Lane, OutboxItem
 from gateway.model.outcome import Cleared, Expired
 from gateway.model.reason import Reason
@@ -33,6 +34,7 @@ SWEEP_SECONDS = 5.0
 """The pause between two looks for what has expired."""
 SWEEP_BATCH = 500
 ATTEMPT_SECONDS = 30.0
+PROVIDERS = tuple(platform.provider for platform in Platform)
 
 log = structlog.stdlib.get_logger("gateway.outbox")
 
@@ -57,6 +59,7 @@ class Redelivery:
         self._clock = clock
         self._under_way = UnderWay(clock)
         self._by_lane: Counter[Lane] = Counter()
+        self._renewed: frozenset[Lane] = frozenset()
         self._woken = asyncio.Event()
         self._sweep_at = clock.monotonic()
         self._store_answers = True
@@ -71,12 +74,18 @@ class Redelivery:
         """Let what is under way finish, `grace` seconds at most."""
         await self._under_way.aclose(grace)
 
+    def renewed(self, lanes: frozenset[Lane]) -> None:
+        """Hear that lanes have new credentials: what waits there is attempted now."""
+        self._renewed |= lanes
+        self._woken.set()
+
     async def _claim(self) -> int:
         """Start what is due; return how many items that were, or -1 when the store does not answer."""
         try:
+            await self._hasten()
             await self._sweep()
             limit = min(BATCH, CONCURRENCY - len(self._under_way))
-            items = await self._outbox.claim(limit, self._closed()) if limit > 0 else []
+            items = await self._outbox.claim(limit, self._closed(), self._held_workspaces()) if limit > 0 else []
         except StoreError as error:
             if self._store_answers:
                 log.error("outbox_unavailable", error=str(error))
@@ -92,7 +101,18 @@ class Redelivery:
 
     def _closed(self) -> frozenset[Lane]:
         full = {lane for lane, number in self._by_lane.items() if number >= LANE_CONCURRENCY}
-        return self._breakers.resting() | full
+        snapshot = self._follower.snapshot
+        held = {Lane(app, provider) for app in (snapshot.held_apps if snapshot else ()) for provider in PROVIDERS}
+        return self._breakers.resting() | full | held
+
+    def _held_workspaces(self) -> frozenset[str]:
+        return self._follower.snapshot.held_workspaces if self._follower.snapshot else frozenset()
+
+    async def _hasten(self) -> None:
+        while self._renewed:
+            lane = next(iter(self._renewed))
+            await self._outbox.hasten(lane)
+            self._renewed -= {lane}
 
     async def _sweep(self) -> None:
         now = self._clock.monotonic()
@@ -135,7 +155,7 @@ class Redelivery:
             report = Report(Expired(), push, item.lane.app)
         elif push.member.workspace.suspended:
             report = Report(Cleared(Reason.WORKSPACE_GONE), push, item.lane.app)
-        elif not self._breakers.allows(item.lane):
+        elif push.member.workspace.held or not self._breakers.allows(item.lane):
             await self._outbox.postpone(item, item.due_at, item.attempts, item.reason)
             return
         else:

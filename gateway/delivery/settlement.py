@@ -10,6 +10,7 @@ from gateway.delivery.retry import next_attempt
 from gateway.model.clock import Clock
 from gateway.model.outbox import LateVerdict, OutboxItem
 from gateway.model.outcome import Expired, Later, Outcome, TokenDead
+from gateway.model.reason import Reason
 
 
 class Settlement:
@@ -26,11 +27,13 @@ class Settlement:
         attempts = item.attempts + report.attempts
         outcome = report.outcome
         if isinstance(outcome, Later):
-            due_at = next_attempt(self._clock.now(), attempts, outcome.retry_after)
+            due_at = next_attempt(self._clock.now(), attempts, outcome.retry_after, push.is_ring)
             if due_at < item.expires_at:
                 await self._outbox.postpone(item, due_at, attempts, outcome.reason.value)
                 return
             outcome = Expired(detail=outcome.text)
+        if outcome.reason is Reason.VOIP_EXPIRED:
+            outcome = Expired()
         report = msgspec.structs.replace(report, outcome=outcome, push=push, attempts=attempts)
         self._books.owed_finished(push, report, waited_for=item.reason)
         untold = self._untold(push, outcome)

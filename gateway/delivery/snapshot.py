@@ -8,6 +8,7 @@ import msgspec
 from gateway.model.address import Network
 from gateway.model.app import ApnsEnvironment, App
 from gateway.model.notification import Notification, Platform
+from gateway.model.outbox import Lane
 from gateway.model.workspace import Workspace
 from gateway.providers.credentials import with_environment
 from gateway.providers.providers import Credentials
@@ -15,10 +16,15 @@ from gateway.store.port import Contents
 
 
 class Route(msgspec.Struct, frozen=True):
-    """One way a push may go: an app, and one set of its credentials."""
+    """One way a push may go: an app, and one set of its credentials.
+
+    `held` is whether pushes to the app are kept for now, `in_flight` how many may be under way, if not the usual.
+    """
 
     app: str
     credentials: Credentials
+    held: bool = False
+    in_flight: int | None = None
 
 
 class Ways(msgspec.Struct, frozen=True):
@@ -78,6 +84,14 @@ class Snapshot:
         """Find a workspace by what stays when it is renamed."""
         return self._by_id.get(workspace_id)
 
+    def fingerprints(self) -> dict[Lane, frozenset[str]]:
+        """Name the credentials of every lane."""
+        found: dict[Lane, frozenset[str]] = {}
+        for ways in self._ways.values():
+            for provider, routes in (("apns", ways.apple), ("fcm", ways.google)):
+                found[Lane(ways.app.name, provider)] = frozenset(route.credentials.fingerprint for route in routes)
+        return found
+
     def routes(self) -> Iterator[Route]:
         """List every way that any push may go."""
         for ways in self._ways.values():
@@ -86,6 +100,16 @@ class Snapshot:
     def overview(self) -> list[dict[str, object]]:
         """List the workspaces with their apps' names, for a page."""
         return [_overview(member.workspace, self.apps) for member in self._by_name.values()]
+
+    @property
+    def held_apps(self) -> frozenset[str]:
+        """The names of the apps that are on hold."""
+        return frozenset(app.name for app in self.apps.values() if app.held)
+
+    @property
+    def held_workspaces(self) -> frozenset[str]:
+        """The ids of the workspaces that are on hold."""
+        return frozenset(member.workspace.id for member in self._by_name.values() if member.workspace.held)
 
     @property
     def app_names(self) -> frozenset[str]:
@@ -100,7 +124,7 @@ class Snapshot:
 
 def _overview(workspace: Workspace, apps: Mapping[str, App]) -> dict[str, object]:
     names = [apps[app_id].name for app_id in workspace.apps if app_id in apps]
-    return {"name": workspace.name, "apps": names, "suspended": workspace.suspended}
+    return {"name": workspace.name, "apps": names, "suspended": workspace.suspended, "held": workspace.held}
 
 
 def _member(workspace: Workspace, all_ways: Mapping[str, Ways]) -> Member:
@@ -123,13 +147,17 @@ def _topics(own: Iterable[Ways]) -> dict[str, tuple[Route, ...]]:
 
 
 def _ways(app: App) -> Ways:
-    return Ways(app, apple=_apns_routes(app), google=(Route(app.name, app.fcm),) if app.fcm else ())
+    return Ways(app, apple=_apns_routes(app), google=(_route(app, app.fcm),) if app.fcm else ())
 
 
 def _apns_routes(app: App) -> tuple[Route, ...]:
     if app.apns is None:
         return ()
     if app.apns.environment is not ApnsEnvironment.AUTO:
-        return (Route(app.name, app.apns),)
+        return (_route(app, app.apns),)
     both = (ApnsEnvironment.PRODUCTION, ApnsEnvironment.SANDBOX)
-    return tuple(Route(app.name, with_environment(app.apns, environment)) for environment in both)
+    return tuple(_route(app, with_environment(app.apns, environment)) for environment in both)
+
+
+def _route(app: App, credentials: Credentials) -> Route:
+    return Route(app.name, credentials, app.held, app.limits.in_flight)

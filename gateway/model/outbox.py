@@ -43,7 +43,7 @@ class OutboxItem(msgspec.Struct, frozen=True, kw_only=True):
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks for work at `now`, keeps it until `until` (UNIX seconds), and takes no more than `limit`.
 
-    Nothing is taken of `closed` lanes.
+    Nothing is taken of `closed` lanes, nor of `held` workspaces (ids).
     """
 
     owner: str
@@ -51,6 +51,11 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     until: float
     limit: int
     closed: frozenset[Lane] = frozenset()
+    held: frozenset[str] = frozenset()
+
+    def takes(self, workspace: str, lane: Lane) -> bool:
+        """Tell whether it wants work of this workspace (its id) on this lane."""
+        return lane not in self.closed and workspace not in self.held
 
 
 class Postponement(msgspec.Struct, frozen=True, kw_only=True):

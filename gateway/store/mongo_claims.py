@@ -100,7 +100,7 @@ async def _queues(database: Database, claim: Claim) -> list[Queue]:
     """Ask which queues have something to look at; that any word will do lets the index answer."""
     words = await database[OUTBOX].distinct("queue", {"queue": {"$gte": ""}, **_due(claim.now)})
     queues = [msgspec.json.decode(word, type=Queue) for word in words]
-    return [queue for queue in queues if queue.lane not in claim.closed]
+    return [queue for queue in queues if claim.takes(queue.workspace, queue.lane)]
 
 
 async def _seen(database: Database, shared: Mapping[Queue, int], now: float) -> dict[Queue, list[Found]]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from pymongo import UpdateOne
 
-from gateway.model.outbox import Claim, OutboxCount, OutboxItem, Postponement
+from gateway.model.outbox import Claim, Lane, OutboxCount, OutboxItem, Postponement
 from gateway.store import mongo_claims
 from gateway.store.crypto import Vault
 from gateway.store.mongo_claims import queue_of, wake
@@ -42,6 +42,10 @@ class MongoOutbox:
     async def postpone(self, owner: str, postponements: Sequence[Postponement]) -> None:
         """Give items back."""
         await self._run(_postpone, owner, postponements)
+
+    async def hasten(self, lane: Lane, now: float) -> None:
+        """Let what is free be due now."""
+        await self._run(_hasten, lane, now)
 
     async def finish(self, ids: Collection[str]) -> None:
         """Remove items."""
@@ -94,6 +98,12 @@ async def _postpone(database: Database, owner: str, postponements: Sequence[Post
 def _postponed(one: Postponement) -> Mapping[str, object]:
     free = {"owner": None, "leased_until": 0.0}
     return {"due_at": one.due_at, "look_at": one.due_at, "attempts": one.attempts, "reason": one.reason, **free}
+
+
+async def _hasten(database: Database, lane: Lane, now: float) -> None:
+    """Have claims look at once; what is not the first of its line is put off again by the first that does."""
+    free = {"app": lane.app, "provider": lane.provider, "due_at": {"$gt": now}, "leased_until": {"$lte": now}}
+    await database[OUTBOX].update_many(free, {"$set": {"due_at": now, "look_at": now}})
 
 
 async def _finish(database: Database, ids: Collection[str]) -> None:

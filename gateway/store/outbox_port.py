@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from gateway.model.outbox import Claim, LateVerdict, OutboxCount, OutboxItem, Postponement
+from gateway.model.outbox import Claim, Lane, LateVerdict, OutboxCount, OutboxItem, Postponement
 
 
 class OutboxStore(Protocol):
@@ -39,6 +39,10 @@ class OutboxStore(Protocol):
 
     async def postpone(self, owner: str, postponements: Sequence[Postponement]) -> None:
         """Give items back for a later attempt; those that are not this owner's any more stay as they are."""
+        ...
+
+    async def hasten(self, lane: Lane, now: float) -> None:
+        """Let every item of a lane that is free and due later be due at `now` (UNIX seconds)."""
         ...
 
     async def finish(self, ids: Collection[str]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.model.outbox import Claim, OutboxCount, OutboxItem, Postponement
+from gateway.model.outbox import Claim, Lane, OutboxCount, OutboxItem, Postponement
 from gateway.store import outbox_items
 from gateway.store.crypto import Vault
 from gateway.store.outbox_items import UNREADABLE_SECONDS, OutboxItemT, Queue, flat, readable, shares
@@ -49,6 +49,7 @@ _RENEW = f"UPDATE outbox SET leased_until = max(leased_until, ?) WHERE owner = ?
 _POSTPONE = (
     "UPDATE outbox SET due_at = ?, attempts = ?, reason = ?, owner = NULL, leased_until = 0 WHERE id = ? AND owner = ?"
 )
+_HASTEN = "UPDATE outbox SET due_at = ?1 WHERE app = ?2 AND provider = ?3 AND due_at > ?1 AND leased_until <= ?1"
 _FINISH = f"DELETE FROM outbox WHERE id IN {_GIVEN}"  # noqa: S608
 _COUNT = "SELECT workspace, count(*), min(received_at) FROM outbox GROUP BY workspace"
 _LINES = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM outbox WHERE line = value)"
@@ -84,6 +85,10 @@ class SqliteOutbox:
         await self._run(
             _change, _POSTPONE, [(one.due_at, one.attempts, one.reason, one.id, owner) for one in postponements]
         )
+
+    async def hasten(self, lane: Lane, now: float) -> None:
+        """Let what is free be due now."""
+        await self._run(_change, _HASTEN, [(now, lane.app, lane.provider)])
 
     async def finish(self, ids: Collection[str]) -> None:
         """Remove items."""
@@ -146,7 +151,7 @@ def _take(connection: sqlite3.Connection, claim: Claim) -> Iterator[Row]:
 
 def _queues(connection: sqlite3.Connection, claim: Claim) -> list[Queue]:
     queues = [Queue(*row) for row in connection.execute(_QUEUES, (claim.now,))]
-    return [queue for queue in queues if queue.lane not in claim.closed]
+    return [queue for queue in queues if claim.takes(queue.workspace, queue.lane)]
 
 
 def _due(connection: sqlite3.Connection, queue: Queue, now: float, share: int) -> list[int]:

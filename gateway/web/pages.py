@@ -68,6 +68,7 @@ class WorkspaceRow(msgspec.Struct, frozen=True):
     name: str
     apps: list[str]
     suspended: bool
+    held: bool
 
 
 class NoticeRow(msgspec.Struct, frozen=True):

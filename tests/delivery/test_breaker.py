@@ -48,10 +48,16 @@ def breakers(troubled: Troubled) -> Breakers:
     return troubled.breakers
 
 
-@pytest.mark.parametrize("verdict", [DOWN, DENIED])
-async def test_failures_in_a_row_make_a_lane_rest_and_no_other(
-    breakers: Breakers, troubled: Troubled, verdict: Verdict
-) -> None:
+async def test_credentials_that_are_refused_make_a_lane_rest_at_once(breakers: Breakers) -> None:
+    breakers.heard(LANE, DENIED)
+    assert not breakers.allows(LANE)
+    breakers.renewed(LANE)
+    assert breakers.allows(LANE)
+    assert breakers.open() == set()
+
+
+async def test_failures_in_a_row_make_a_lane_rest_and_no_other(breakers: Breakers, troubled: Troubled) -> None:
+    verdict = DOWN
     await troubled.fail(verdict, TRIPS_AT - 1)
     assert breakers.allows(LANE)
     assert breakers.open() == set()

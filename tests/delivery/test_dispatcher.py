@@ -12,6 +12,7 @@ from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.follower import Follower
 from gateway.delivery.gone import Gone
 from gateway.delivery.guard import Proofs
+from gateway.delivery.learned_ways import LearnedWays
 from gateway.delivery.push import identified
 from gateway.delivery.snapshot import Member, Route
 from gateway.http2 import Pool
@@ -65,8 +66,9 @@ def providers(oracle: Oracle) -> Providers:
 def dispatcher(
     follower: Follower, providers: Providers, proofs: Proofs, store: SqliteStore, clock: ManualClock
 ) -> Dispatcher:
-    gone = Gone(Devices(store, clock, 1.0), clock)
-    return Dispatcher(follower, providers, proofs, Breakers(clock), gone, Metrics(clock, "1.0"), clock, 10.0)
+    devices, metrics = Devices(store, clock, 1.0), Metrics(clock, "1.0")
+    gone, learned = Gone(devices, clock), LearnedWays(devices, clock)
+    return Dispatcher(follower, providers, proofs, Breakers(clock), gone, learned, metrics, clock, 10.0)
 
 
 ACCEPTED = Verdict(VerdictKind.ACCEPTED, Reason.DELIVERED, 200, provider_id="name")

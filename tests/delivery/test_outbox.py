@@ -12,7 +12,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.delivery.late_verdicts import OVERLAP_SECONDS
-from gateway.delivery.outbox import LEASE_SECONDS, Outbox, OutboxLimits
+from gateway.delivery.outbox import LEASE_SECONDS, Outbox
+from gateway.delivery.outbox_shares import OutboxLimits
 from gateway.model.outbox import OutboxItem
 from gateway.model.outcome import Later
 from gateway.model.reason import Reason

@@ -151,7 +151,8 @@ async def test_of_many_names_twenty_are_listed(registry: Registry) -> None:
 
 async def test_a_workspace_is_added_with_its_apps_in_the_order_given(registry: Registry, clock: ManualClock) -> None:
     chat, other = await registry.add_app("Chat", APNS, None), await registry.add_app("Other", None, FCM)
-    issued = await registry.add_workspace("Example", ("Other", "Chat", "Other"), unique_id="unique", allow_from=("10.0.0.0/8",))
+    apps = ("Other", "Chat", "Other")
+    issued = await registry.add_workspace("Example", apps, unique_id="unique", allow_from=("10.0.0.0/8",))
     workspace = issued.workspace
     assert workspace.apps == (other.id, chat.id)
     assert (workspace.unique_id, workspace.allow_from) == ("unique", ("10.0.0.0/8",))
@@ -181,7 +182,8 @@ async def test_secrets_are_kept_as_hashes_only(registry: Registry, store: Sqlite
 
 async def test_only_what_is_given_of_a_workspace_changes(registry: Registry) -> None:
     chat, other = await registry.add_app("Chat", APNS, None), await registry.add_app("Other", None, FCM)
-    workspace = (await registry.add_workspace("Example", ("Chat",), unique_id="unique", allow_from=("10.0.0.0/8",))).workspace
+    issued = await registry.add_workspace("Example", ("Chat",), unique_id="unique", allow_from=("10.0.0.0/8",))
+    workspace = issued.workspace
     assert workspace.version == 1
     unchanged = await registry.update_workspace("Example")
     assert unchanged == msgspec.structs.replace(workspace, version=2)

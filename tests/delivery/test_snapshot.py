@@ -61,7 +61,7 @@ def test_an_app_of_either_environment_is_tried_in_production_first() -> None:
 def test_an_app_that_is_gone_is_passed_over() -> None:
     found = snapshot(workspace("Example", apps=("gone", "1")))
     assert [route.app for route in found.by_name("Example").routes(android_push())] == ["Chat"]
-    assert found.overview() == [{"name": "Example", "apps": ["Chat"], "suspended": False}]
+    assert found.overview() == [{"name": "Example", "apps": ["Chat"], "suspended": False, "held": False}]
 
 
 def test_a_workspaces_ranges_are_ready_to_compare() -> None:
@@ -80,7 +80,7 @@ def test_every_way_of_every_app_is_listed_also_of_those_nobody_uses() -> None:
 def test_the_overview_names_every_workspace() -> None:
     found = snapshot(workspace("Example", apps=("2", "1")), workspace("Another", suspended=True))
     assert found.overview() == [
-        {"name": "Example", "apps": ["Other", "Chat"], "suspended": False},
-        {"name": "Another", "apps": [], "suspended": True},
+        {"name": "Example", "apps": ["Other", "Chat"], "suspended": False, "held": False},
+        {"name": "Another", "apps": [], "suspended": True, "held": False},
     ]
     assert (found.size, found.revision, found.proven) == (2, 7, {"f"})
