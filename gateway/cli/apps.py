@@ -12,7 +12,10 @@ import msgspec
 from gateway.cli.options import FILE
 from gateway.cli.output import json_option, print_facts, print_json, print_table
 from gateway.cli.registering import with_registry
+from gateway.cli.traits import LIMITS, limit_options, limits_of, limits_shown
+from gateway.delivery.changes import AppChanges
 from gateway.model.app import ApnsCredentials, ApnsEnvironment, App, FcmCredentials
+from gateway.model.limits import Limits
 from gateway.providers.credentials import with_environment, with_topics
 from gateway.providers.key_files import KeyFile, read_apns_certificate, read_apns_key, read_fcm_service_account
 
@@ -107,28 +110,52 @@ def app_group() -> None:
 @app_group.command("add")
 @click.argument("name")
 @credential_options
+@limit_options
 @json_option
 @click.pass_obj
 def add(config: Path | None, /, name: str, as_json: bool, **given: Any) -> None:
     """Add an app."""
-    options = CredentialOptions(**given)
+    options, limits = _options(given), limits_of(given, Limits())
     apns, fcm = options.read_apns(), options.read_fcm()
     if apns is None and fcm is None:
         raise click.UsageError("give credentials: --apns-key, --apns-certificate or --fcm-service-account")
-    _print(with_registry(config, lambda registry: registry.add_app(name, apns, fcm)), as_json)
+    _print(with_registry(config, lambda registry: registry.add_app(name, apns, fcm, limits)), as_json)
 
 
 @app_group.command("update")
 @click.argument("name")
 @credential_options
+@limit_options
 @json_option
 @click.pass_obj
 def update(config: Path | None, /, name: str, as_json: bool, **given: Any) -> None:
-    """Replace an app's credentials, topics or environment; a running gateway follows within seconds."""
-    options = CredentialOptions(**given)
+    """Replace an app's credentials, topics, environment or limits; a running gateway follows within seconds."""
+    options = _options(given)
     present = with_registry(config, lambda registry: registry.app(name))
-    apns, fcm = options.applied_to(present.apns), options.read_fcm()
-    _print(with_registry(config, lambda registry: registry.replace_credentials(name, apns, fcm)), as_json)
+    changes = AppChanges(limits=limits_of(given, present.limits))
+    if (apns := options.applied_to(present.apns)) is not None:
+        changes["apns"] = apns
+    if (fcm := options.read_fcm()) is not None:
+        changes["fcm"] = fcm
+    _print(with_registry(config, lambda registry: registry.update_app(name, **changes)), as_json)
+
+
+@app_group.command("hold")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def hold(config: Path | None, name: str, as_json: bool) -> None:
+    """Keep an app's pushes, answered 200, until it is resumed: while its keys or topics change."""
+    _print(with_registry(config, lambda registry: registry.update_app(name, held=True)), as_json)
+
+
+@app_group.command("resume")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def resume(config: Path | None, name: str, as_json: bool) -> None:
+    """Send what was kept of an app, and all that comes."""
+    _print(with_registry(config, lambda registry: registry.update_app(name, held=False)), as_json)
 
 
 @app_group.command("list")
@@ -140,7 +167,7 @@ def list_apps(config: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(apps)
     else:
-        columns = ("name", "apns_topics", "apns_environment", "fcm_project_id")
+        columns = ("name", "apns_topics", "apns_environment", "fcm_project_id", "held")
         print_table(columns, [[app[column] for column in columns] for app in apps])
 
 
@@ -162,6 +189,10 @@ def remove(config: Path | None, name: str, as_json: bool) -> None:
     _print(with_registry(config, lambda registry: registry.remove_app(name)), as_json)
 
 
+def _options(given: dict[str, Any]) -> CredentialOptions:
+    return CredentialOptions(**{name: value for name, value in given.items() if name not in LIMITS})
+
+
 def _print(app: App, as_json: bool) -> None:
     (print_json if as_json else print_facts)(facts_of(app))
 
@@ -180,6 +211,8 @@ def facts_of(app: App) -> dict[str, object]:
         "apns_expires_at": _iso(apns.expires_at) if apns else None,
         "fcm_project_id": fcm.project_id if fcm else None,
         "fcm_client_email": fcm.client_email if fcm else None,
+        "held": app.held,
+        "limits": limits_shown(app.limits),
         "created_at": _iso(app.created_at),
     }
 

@@ -3,15 +3,18 @@
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 import click
 
-from gateway.cli.options import CIDR
 from gateway.cli.output import json_option, print_facts, print_json, print_table
 from gateway.cli.registering import with_registry
 from gateway.cli.running import settings_from
+from gateway.cli.traits import limits_shown, trait_options, traits_of
 from gateway.config import ServerSettings
+from gateway.delivery.changes import WorkspaceChanges
 from gateway.delivery.registry import Issued, Registry
+from gateway.model.limits import Limits
 from gateway.model.workspace import Workspace
 
 
@@ -25,20 +28,13 @@ def workspace_group() -> None:
 @click.option(
     "--app", "apps", metavar="APP", multiple=True, required=True, help="An app it may send to. May be repeated."
 )
-@click.option("--unique-id", metavar="ID", help="Accept only this server's uniqueId.")
-@click.option("--allow-from", type=CIDR, multiple=True, help="Accept only these source addresses. May be repeated.")
+@trait_options
 @json_option
 @click.pass_obj
-def add(
-    config: Path | None,
-    name: str,
-    apps: tuple[str, ...],
-    unique_id: str | None,
-    allow_from: tuple[str, ...],
-    as_json: bool,
-) -> None:
+def add(config: Path | None, /, name: str, apps: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Add a workspace and print, once, what its server needs."""
-    issued = with_registry(config, lambda registry: registry.add_workspace(name, apps, unique_id, allow_from))
+    traits = traits_of(given, Limits())
+    issued = with_registry(config, lambda registry: registry.add_workspace(name, apps, **traits))
     _print_issued(issued, settings_from(config).server, as_json)
 
 
@@ -64,23 +60,27 @@ def rotate(config: Path | None, name: str, grace: float, as_json: bool) -> None:
 @click.option(
     "--app", "apps", metavar="APP", multiple=True, help="The apps it may send to from now on. May be repeated."
 )
-@click.option("--unique-id", metavar="ID", help='Accept only this uniqueId; "" accepts any.')
-@click.option("--allow-from", type=CIDR, multiple=True, help="The source addresses from now on. May be repeated.")
+@trait_options
 @click.option("--allow-from-anywhere", is_flag=True, help="Accept any source address again.")
 @json_option
 @click.pass_obj
 def update(
     config: Path | None,
+    /,
     name: str,
     apps: tuple[str, ...],
-    unique_id: str | None,
-    allow_from: tuple[str, ...],
     allow_from_anywhere: bool,
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Change what a workspace may do; a running gateway follows within seconds."""
-    sources = () if allow_from_anywhere else allow_from or None
-    _change(config, as_json, lambda registry: registry.update_workspace(name, apps or None, unique_id, sources))
+    present = with_registry(config, lambda registry: registry.workspace(name))
+    traits = traits_of(given, present.limits)
+    if allow_from_anywhere:
+        traits["allow_from"] = ()
+    changes = WorkspaceChanges(apps=apps) if apps else WorkspaceChanges()
+    changes.update(cast(WorkspaceChanges, traits))  # whose keys are all its own
+    _change(config, as_json, lambda registry: registry.update_workspace(name, **changes))
 
 
 @workspace_group.command("suspend")
@@ -92,13 +92,22 @@ def suspend(config: Path | None, name: str, as_json: bool) -> None:
     _change(config, as_json, lambda registry: registry.update_workspace(name, suspended=True))
 
 
+@workspace_group.command("hold")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def hold(config: Path | None, name: str, as_json: bool) -> None:
+    """Keep a workspace's pushes, answered 200, until it is resumed: while its apps or topics change."""
+    _change(config, as_json, lambda registry: registry.update_workspace(name, held=True))
+
+
 @workspace_group.command("resume")
 @click.argument("name")
 @json_option
 @click.pass_obj
 def resume(config: Path | None, name: str, as_json: bool) -> None:
-    """Let a suspended workspace send again."""
-    _change(config, as_json, lambda registry: registry.update_workspace(name, suspended=False))
+    """Let a workspace send again that was suspended or put on hold."""
+    _change(config, as_json, lambda registry: registry.update_workspace(name, suspended=False, held=False))
 
 
 @workspace_group.command("remove")
@@ -130,7 +139,7 @@ def list_workspaces(config: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(workspaces)
     else:
-        columns = ("name", "apps", "suspended", "unique_id", "allow_from")
+        columns = ("name", "apps", "suspended", "held", "content", "forward", "unique_id", "allow_from")
         print_table(columns, [[one[column] for column in columns] for one in workspaces])
 
 
@@ -151,6 +160,11 @@ def _facts(workspace: Workspace, app_names: Mapping[str, str]) -> dict[str, obje
         "unique_id": workspace.unique_id,
         "allow_from": workspace.allow_from,
         "suspended": workspace.suspended,
+        "held": workspace.held,
+        "content": workspace.content.value,
+        "fixed_text": workspace.fixed_text,
+        "forward": workspace.forward,
+        "limits": limits_shown(workspace.limits),
         "created_at": datetime.fromtimestamp(workspace.created_at, UTC).isoformat(timespec="seconds"),
     }
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from gateway.delivery.admission import pinned_elsewhere
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.duplicates import Duplicates
@@ -11,6 +13,8 @@ from gateway.delivery.snapshot import Member
 from gateway.model.clock import Clock
 from gateway.model.notification import Platform
 from gateway.model.outcome import Outcome
+from gateway.model.workspace import Content
+from gateway.rocketchat.privacy import rewritten
 from gateway.rocketchat.request import read_request
 from gateway.store.crypto import Vault
 
@@ -35,14 +39,19 @@ class Desk:
         `answer_by` is when the server stops waiting, in seconds of the monotonic clock.
         """
 
-        async def deliver(push: Push) -> Report:
-            return await self._duplicates.once(push, lambda: self._forwarding.deliver(push, original, answer_by))
+        async def deliver(push: Push, body: bytes) -> Report:
+            seen = msgspec.structs.replace(original, body=body)
+            return await self._duplicates.once(push, lambda: self._forwarding.deliver(push, seen, answer_by))
 
         return await self._read(member, original.body, platform, push_id, deliver)
 
     async def attempt(self, member: Member, body: bytes, platform: Platform, push_id: str, answer_by: float) -> Report:
         """Send what `body` asks for and wait for what the provider says; nothing is stored or forwarded. See `take`."""
-        return await self._read(member, body, platform, push_id, lambda push: self._dispatcher.attempt(push, answer_by))
+
+        async def deliver(push: Push, _body: bytes) -> Report:
+            return await self._dispatcher.attempt(push, answer_by)
+
+        return await self._read(member, body, platform, push_id, deliver)
 
     async def _read(
         self,
@@ -50,11 +59,15 @@ class Desk:
         body: bytes,
         platform: Platform,
         push_id: str,
-        deliver: Callable[[Push], Awaitable[Report]],
+        deliver: Callable[[Push, bytes], Awaitable[Report]],
     ) -> Report:
-        read = read_request(body, platform, push_id, self._clock.now())
+        workspace, now = member.workspace, self._clock.now()
+        read = read_request(body, platform, push_id, now)
+        if not isinstance(read, Outcome) and workspace.content is not Content.FULL:
+            body = rewritten(body, read.kind, workspace.content, workspace.fixed_text)
+            read = read_request(body, platform, push_id, now)
         if isinstance(read, Outcome):
             return Report(read)
         push = identified(member, read, self._vault)
-        barred = pinned_elsewhere(member.workspace, read)
-        return Report(barred, push) if barred else await deliver(push)
+        barred = pinned_elsewhere(workspace, read)
+        return Report(barred, push) if barred else await deliver(push, body)

@@ -24,7 +24,6 @@ from gateway.model.outcome import Delivered, Later, Outcome, Rejected, TokenDead
 from gateway.model.reason import Reason
 from gateway.model.secret import Secret
 from gateway.model.verdict import Verdict, VerdictKind
-from gateway.model.workspace import Content
 from gateway.observability.metrics import Metrics
 from gateway.providers.upstream import Upstream
 
@@ -71,7 +70,7 @@ class Forwarding:
             answer_by: until when an answer is of use, in seconds of the monotonic clock.
         """
         bearer = original.bearer
-        if bearer is None or not _may_be_forwarded(push):
+        if bearer is None or not push.member.workspace.forward:
             return await self._handover.deliver(push, answer_by)
         owner = await self._owner(push)
         if owner is Owner.FOREIGN:
@@ -165,11 +164,6 @@ class Forwarding:
             until=now + PAUSE_SECONDS,
         )
         self._notices.post(notice)
-
-
-def _may_be_forwarded(push: Push) -> bool:
-    workspace = push.member.workspace
-    return workspace.forward and workspace.content is Content.FULL
 
 
 def _as_of_the_lane(verdict: Verdict) -> Verdict:

@@ -1,18 +1,26 @@
 """Apps and workspaces as an operator changes them; the command line and the pages call the same functions."""
 
-import re
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
 import msgspec
 
 from gateway.delivery.admission import SECRET_PURPOSE
-from gateway.model.address import Network
+from gateway.delivery.changes import (
+    AppChanges,
+    WorkspaceChanges,
+    WorkspaceTraits,
+    check_limits,
+    check_secret,
+    checked,
+    checked_name,
+)
 from gateway.model.app import ApnsCredentials, App, FcmCredentials
 from gateway.model.clock import Clock
-from gateway.model.errors import Changed, InUse, SettingsError, UnknownName
+from gateway.model.errors import Changed, InUse, UnknownName
+from gateway.model.limits import NO_LIMITS, Limits
 from gateway.model.secret import Secret
 from gateway.model.workspace import SecretHash, Workspace
 from gateway.store.crypto import Vault
@@ -21,7 +29,6 @@ from gateway.store.port import Contents, Store
 RETRIES = 10
 T = TypeVar("T")
 AppOrWorkspace = TypeVar("AppOrWorkspace", App, Workspace)
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._@-]{0,62}[A-Za-z0-9])?")
 
 
 class Issued(msgspec.Struct, frozen=True):
@@ -51,25 +58,41 @@ class Registry:
         """
         return _named((await self._store.load()).apps, name, "app")
 
-    async def add_app(self, name: str, apns: ApnsCredentials | None, fcm: FcmCredentials | None) -> App:
+    async def add_app(
+        self, name: str, apns: ApnsCredentials | None, fcm: FcmCredentials | None, limits: Limits = NO_LIMITS
+    ) -> App:
         """Add an app.
 
         Raises:
             NameTaken: there is one of this name.
-            SettingsError: the name cannot be one.
+            SettingsError: the name or a limit cannot be one.
         """
-        app = App(id=_new_id(), name=_checked(name), apns=apns, fcm=fcm, created_at=self._clock.now())
-        return await self._store.put_app(app)
+        check_limits(limits)
+        bare = App(id=_new_id(), name=checked_name(name), created_at=self._clock.now())
+        return await self._store.put_app(msgspec.structs.replace(bare, apns=apns, fcm=fcm, limits=limits))
+
+    async def update_app(self, name: str, **changes: Unpack[AppChanges]) -> App:
+        """Change what is given of an app.
+
+        Raises:
+            UnknownName: there is none.
+            SettingsError: a limit cannot be one.
+        """
+        check_limits(changes.get("limits", NO_LIMITS))
+
+        async def change() -> App:
+            return await self._store.put_app(msgspec.structs.replace(await self.app(name), **changes))
+
+        return await _retried(change)
 
     async def replace_credentials(self, name: str, apns: ApnsCredentials | None, fcm: FcmCredentials | None) -> App:
         """Give an app new credentials; None leaves what it has."""
-
-        async def change() -> App:
-            app = await self.app(name)
-            changed = msgspec.structs.replace(app, apns=apns or app.apns, fcm=fcm or app.fcm)
-            return await self._store.put_app(changed)
-
-        return await _retried(change)
+        changes = AppChanges()
+        if apns is not None:
+            changes["apns"] = apns
+        if fcm is not None:
+            changes["fcm"] = fcm
+        return await self.update_app(name, **changes)
 
     async def remove_app(self, name: str) -> App:
         """Forget an app and its keys.
@@ -94,50 +117,49 @@ class Registry:
         return _named((await self._store.load()).workspaces, name, "workspace")
 
     async def add_workspace(
-        self, name: str, apps: tuple[str, ...], unique_id: str | None = None, allow_from: tuple[str, ...] = ()
+        self, name: str, apps: tuple[str, ...], secret: Secret | None = None, **traits: Unpack[WorkspaceTraits]
     ) -> Issued:
-        """Add a workspace that may send to `apps` (names, in order of trial) and make its secret.
+        """Add a workspace that may send to `apps` (names, in order of trial); without a secret it gets a new one.
 
         Raises:
             NameTaken: there is one of this name.
             UnknownName: there is no such app.
-            SettingsError: the name cannot be one.
+            SettingsError: what is given of it cannot be.
         """
-        workspace = Workspace(
-            id=_new_id(),
-            name=_checked(name),
-            apps=await self._app_ids(apps),
-            secrets=(),
-            unique_id=unique_id,
-            allow_from=_checked_ranges(allow_from),
-            created_at=self._clock.now(),
-        )
-        return await self._issue(workspace)
+        bare = Workspace(id=_new_id(), name=checked_name(name), apps=(), secrets=(), created_at=self._clock.now())
+        return await self._issue(await self._changed(bare, {"apps": apps, **traits}), secret)
 
-    async def update_workspace(
-        self,
-        name: str,
-        apps: tuple[str, ...] | None = None,
-        unique_id: str | None = None,
-        allow_from: tuple[str, ...] | None = None,
-        suspended: bool | None = None,
-        forward: bool | None = None,
-    ) -> Workspace:
-        """Change what is given of a workspace; an empty `unique_id` takes the pin away."""
+    async def update_workspace(self, name: str, **changes: Unpack[WorkspaceChanges]) -> Workspace:
+        """Change what is given of a workspace.
+
+        Raises:
+            UnknownName: there is no such workspace or app.
+            SettingsError: what is given cannot be.
+        """
+
+        async def change() -> Workspace:
+            return await self._store.put_workspace(await self._changed(await self.workspace(name), changes))
+
+        return await _retried(change)
+
+    async def set_secret(self, name: str, secret: Secret) -> Workspace:
+        """Let this secret be the only one of a workspace; nothing changes where it is.
+
+        Raises:
+            SettingsError: it is too short.
+        """
+        check_secret(secret)
 
         async def change() -> Workspace:
             workspace = await self.workspace(name)
-            changed = msgspec.structs.replace(
-                workspace,
-                apps=workspace.apps if apps is None else await self._app_ids(apps),
-                unique_id=workspace.unique_id if unique_id is None else unique_id or None,
-                allow_from=workspace.allow_from if allow_from is None else _checked_ranges(allow_from),
-                suspended=workspace.suspended if suspended is None else suspended,
-                forward=workspace.forward if forward is None else forward,
-            )
-            return await self._store.put_workspace(changed)
+            only = msgspec.structs.replace(workspace, secrets=(self._hashed(secret),))
+            return workspace if only == workspace else await self._store.put_workspace(only)
 
         return await _retried(change)
+
+    def has_secret(self, workspace: Workspace, secret: Secret) -> bool:
+        """Tell whether this secret, and no other, is a workspace's."""
+        return workspace.secrets == (self._hashed(secret),)
 
     async def rotate(self, name: str, grace: float = 0.0) -> Issued:
         """Make a new secret; the present ones work for `grace` seconds more."""
@@ -155,15 +177,22 @@ class Registry:
         await self._store.remove_workspace(workspace.id)
         return workspace
 
-    async def _issue(self, workspace: Workspace) -> Issued:
-        secret = secrets.token_urlsafe(32)
-        kept = SecretHash(self._vault.lookup_hash(SECRET_PURPOSE, secret))
-        issued = msgspec.structs.replace(workspace, secrets=(kept, *workspace.secrets))
-        return Issued(await self._store.put_workspace(issued), Secret(secret))
+    async def _issue(self, workspace: Workspace, given: Secret | None = None) -> Issued:
+        if given is not None:
+            check_secret(given)
+        secret = given or Secret(secrets.token_urlsafe(32))
+        issued = msgspec.structs.replace(workspace, secrets=(self._hashed(secret), *workspace.secrets))
+        return Issued(await self._store.put_workspace(issued), secret)
 
-    async def _app_ids(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        apps = (await self._store.load()).apps
-        return tuple(_named(apps, name, "app").id for name in dict.fromkeys(names))
+    def _hashed(self, secret: Secret) -> SecretHash:
+        return SecretHash(self._vault.lookup_hash(SECRET_PURPOSE, secret.reveal()))
+
+    async def _changed(self, workspace: Workspace, changes: WorkspaceChanges) -> Workspace:
+        kept = checked(changes)
+        if "apps" in kept:
+            apps = (await self._store.load()).apps
+            kept["apps"] = tuple(_named(apps, name, "app").id for name in dict.fromkeys(kept["apps"]))
+        return msgspec.structs.replace(workspace, **kept)
 
 
 async def _retried(change: Callable[[], Awaitable[T]]) -> T:
@@ -192,19 +221,6 @@ def _named(things: tuple[AppOrWorkspace, ...], name: str, kind: str) -> AppOrWor
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:20]) + (", ..." if len(names) > 20 else "") if names else "none yet"
-
-
-def _checked(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise SettingsError(f"the name {name!r} is not 1 to 64 letters, digits, spaces and . _ @ -")
-    return name
-
-
-def _checked_ranges(ranges: tuple[str, ...]) -> tuple[str, ...]:
-    try:
-        return tuple(str(Network.parse(text)) for text in ranges)
-    except ValueError as error:
-        raise SettingsError(f"allow_from: {error}") from None
 
 
 def _new_id() -> str:

@@ -15,3 +15,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     per_month: int | None = None
     in_flight: int | None = None
     outbox: int | None = None
+
+
+NO_LIMITS = Limits()
+"""Of its own: all is as the settings say."""

@@ -3,8 +3,7 @@
 import msgspec
 
 from gateway.model.notification import Kind, Notification, Payload
-
-FIXED_TEXT = "You have a new message"
+from gateway.model.workspace import FIXED_TEXT
 
 
 def id_only(notification: Notification) -> Notification | None:

@@ -151,7 +151,7 @@ async def test_of_many_names_twenty_are_listed(registry: Registry) -> None:
 
 async def test_a_workspace_is_added_with_its_apps_in_the_order_given(registry: Registry, clock: ManualClock) -> None:
     chat, other = await registry.add_app("Chat", APNS, None), await registry.add_app("Other", None, FCM)
-    issued = await registry.add_workspace("Example", ("Other", "Chat", "Other"), "unique", ("10.0.0.0/8",))
+    issued = await registry.add_workspace("Example", ("Other", "Chat", "Other"), unique_id="unique", allow_from=("10.0.0.0/8",))
     workspace = issued.workspace
     assert workspace.apps == (other.id, chat.id)
     assert (workspace.unique_id, workspace.allow_from) == ("unique", ("10.0.0.0/8",))
@@ -181,7 +181,7 @@ async def test_secrets_are_kept_as_hashes_only(registry: Registry, store: Sqlite
 
 async def test_only_what_is_given_of_a_workspace_changes(registry: Registry) -> None:
     chat, other = await registry.add_app("Chat", APNS, None), await registry.add_app("Other", None, FCM)
-    workspace = (await registry.add_workspace("Example", ("Chat",), "unique", ("10.0.0.0/8",))).workspace
+    workspace = (await registry.add_workspace("Example", ("Chat",), unique_id="unique", allow_from=("10.0.0.0/8",))).workspace
     assert workspace.version == 1
     unchanged = await registry.update_workspace("Example")
     assert unchanged == msgspec.structs.replace(workspace, version=2)
@@ -201,7 +201,7 @@ async def test_only_what_is_given_of_a_workspace_changes(registry: Registry) -> 
 
 async def test_pin_ranges_apps_and_suspension_can_be_taken_back(registry: Registry) -> None:
     await registry.add_app("Chat", APNS, None)
-    await registry.add_workspace("Example", ("Chat",), "unique", ("10.0.0.0/8",))
+    await registry.add_workspace("Example", ("Chat",), unique_id="unique", allow_from=("10.0.0.0/8",))
     await registry.update_workspace("Example", suspended=True)
     bare = await registry.update_workspace("Example", apps=(), unique_id="", allow_from=(), suspended=False)
     assert (bare.apps, bare.unique_id, bare.allow_from, bare.suspended) == ((), None, (), False)
@@ -216,7 +216,7 @@ async def test_a_removed_workspace_is_gone(registry: Registry) -> None:
 
 async def example(registry: Registry) -> Issued:
     await registry.add_app("Chat", APNS, None)
-    return await registry.add_workspace("Example", ("Chat",), "unique", ("10.0.0.0/8",))
+    return await registry.add_workspace("Example", ("Chat",), unique_id="unique", allow_from=("10.0.0.0/8",))
 
 
 async def test_rotation_without_grace_forgets_the_old_secret_at_once(registry: Registry) -> None:

@@ -152,7 +152,7 @@ async def test_each_route_that_was_tried_is_an_attempt(pushed: Pushed) -> None:
     app = (await gateway.registry.contents()).apps[0]
     assert app.apns is not None
     await gateway.registry.add_app("other", app.apns, None)
-    await gateway.registry.update_workspace("workspace", ("app", "other"))
+    await gateway.registry.update_workspace("workspace", apps=("app", "other"))
     await gateway.gateway.follower.check()
     pushed.simulator.set_rules([Rule(status=400, reason="BadDeviceToken")])
     await gateway.push("apn", message(IPHONE))

@@ -17,13 +17,13 @@ from gateway.model.errors import CredentialsError
 from gateway.model.notification import Kind
 from gateway.model.reason import Reason
 from gateway.model.verdict import Verdict, VerdictKind
+from gateway.model.workspace import FIXED_TEXT
 from gateway.providers.apns import ApnsHosts, ApnsProvider
 from gateway.providers.credentials import with_environment
 from gateway.providers.egress import Egress
 from gateway.providers.key_files import KeyFile, read_apns_certificate, read_apns_key
 from gateway.providers.provider_token import REFRESH_AFTER
 from gateway.providers.simulator import Rule, Simulator
-from gateway.rocketchat.id_only import FIXED_TEXT
 from tests.clock import ManualClock
 from tests.http2.scripted import Received
 from tests.providers.endpoint import Endpoint, Reply, header

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from gateway.model.notification import Kind, Notification, Payload, Platform
-from gateway.rocketchat.id_only import FIXED_TEXT, id_only
+from gateway.model.workspace import FIXED_TEXT
+from gateway.rocketchat.id_only import id_only
 
 FULL = Payload(ejson='{"host":"https://h/","messageId":"m","x":1}', host="https://h/", message_id="m")
 
