@@ -58,6 +58,8 @@ async def test_a_store_moves_to_mongodb_and_back(operator: Operator, mongo_url: 
         "outbox": counts(0, 0),
         "late_verdicts": counts(0, 0),
         "devices": counts(0, 0),
+        "notices": counts(0, 0),
+        "usage": counts(0, 0),
     }
     in_mongo = {**NEW_KEYS, "PUSH_GATEWAY_STORE__URL": mongo_url.reveal()}
     assert await operator.sees(**in_mongo) == before
@@ -95,6 +97,8 @@ async def test_copying_again_does_nothing_and_other_contents_are_refused(
         "outbox": counts(0, 0),
         "late_verdicts": counts(0, 0),
         "devices": counts(0, 0),
+        "notices": counts(0, 0),
+        "usage": counts(0, 0),
     }
     assert (await operator.types("workspace", "suspend", "acme")).code == 0
     other = await operator.types(*copying, **NEW_KEYS)

@@ -147,6 +147,20 @@ async def test_no_more_wait_than_may_and_the_oldest_give_way(alarms: Alarms, rec
     assert len(receiver.taken) == CAPACITY
 
 
+@pytest.mark.usefixtures("running")
+async def test_one_that_is_given_up_while_it_is_sent_takes_no_other_along(
+    alarms: Alarms, receiver: Receiver, until: Until
+) -> None:
+    receiver.may_answer.clear()
+    alarms.heard(notice("0"), True)
+    await until(lambda: receiver.asked)
+    for number in range(1, CAPACITY + 1):
+        alarms.heard(notice(f"{number}"), True)
+    receiver.may_answer.set()
+    await until(lambda: len(receiver.taken) > CAPACITY)
+    assert receiver.subjects == [f"{number}" for number in range(CAPACITY + 1)]
+
+
 async def test_at_the_end_nobody_waits_for_a_webhook_that_does_not_answer(
     alarms: Alarms, receiver: Receiver, clock: ManualClock
 ) -> None:

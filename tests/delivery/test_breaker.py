@@ -174,3 +174,32 @@ def test_a_provider_that_never_answers_in_time_is_in_trouble_too(breakers: Break
     for _ in range(SLOW_TRIPS_AT):
         breakers.slow(LANE)
     assert not breakers.allows(LANE)
+
+
+class Watching:
+    """Notes what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[Lane, Verdict | None] | Lane] = []
+
+    def rests(self, lane: Lane, verdict: Verdict | None) -> None:
+        self.heard.append((lane, verdict))
+
+    def flows(self, lane: Lane) -> None:
+        self.heard.append(lane)
+
+
+async def test_who_watches_hears_of_every_rest_and_of_the_end_of_the_trouble(clock: ManualClock) -> None:
+    watching = Watching()
+    breakers = Breakers(clock, watching)
+    breakers.heard(OTHER, DOWN)
+    breakers.heard(OTHER, TAKEN)
+    for number in range(TRIPS_AT):
+        await clock.advance(TRIP_SECONDS if number else 0.0)
+        breakers.heard(LANE, DENIED)
+    await clock.advance(LONGEST_SECONDS)
+    breakers.heard(LANE, DOWN)
+    breakers.heard(LANE, TAKEN)
+    for _ in range(SLOW_TRIPS_AT):
+        breakers.slow(LANE)
+    assert watching.heard == [(LANE, DENIED), (LANE, DOWN), LANE, (LANE, None)]
