@@ -39,6 +39,7 @@ async def following(gateway: Gateway) -> AsyncIterator[None]:
     """Keep the gateway's snapshot and its keys up to date while the block runs, and let others know that it lives."""
     try:
         async with in_background(*_followings(gateway)):
+            await gateway.notices.has_looked.wait()  # what stands must be known before the first push
             yield
     finally:
         await gateway.watches.flush()
