@@ -15,6 +15,7 @@ from gateway.providers.simulator import Rule, Simulator
 from tests.cli.process import PATIENCE, push_gateway
 from tests.cli.server import Server, served
 from tests.end_to_end.flood import dead, flood, iphones
+from tests.end_to_end.receiver import receiving
 from tests.end_to_end.running import TOPIC, Answer, message
 
 WORKERS = 2
@@ -28,13 +29,16 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="th
 class Site:
     """Several workers, and the command line beside them."""
 
-    def __init__(self, folder: Path, server: Server, session: aiohttp.ClientSession) -> None:
+    def __init__(self, folder: Path, server: Server, session: aiohttp.ClientSession, env: dict[str, str]) -> None:
         self._folder = folder
         self._server = server
         self._session = session
+        self._env = env
 
     async def command(self, *arguments: str | Path) -> Any:
-        return await push_gateway("--config", self._folder / "data" / "gateway.toml", *arguments, folder=self._folder)
+        return await push_gateway(
+            "--config", self._folder / "data" / "gateway.toml", *arguments, folder=self._folder, env=self._env
+        )
 
     async def push(self, token: str) -> Answer:
         url = self._server.push_url.replace("/gcm/", "/apn/")
@@ -49,11 +53,11 @@ class Site:
 
 
 @asynccontextmanager
-async def site(folder: Path) -> AsyncIterator[Site]:
+async def site(folder: Path, **env: str) -> AsyncIterator[Site]:
     """Serve an app of Apple's; the block begins when all workers know it."""
     key = ("--apns-key", folder / "data" / "AuthKey_SIMKEY0001.p8", "--apns-key-id", "SIMKEY0001")
-    async with served(folder, WORKERS) as server, aiohttp.ClientSession() as session:
-        here = Site(folder, server, session)
+    async with served(folder, WORKERS, **env) as server, aiohttp.ClientSession() as session:
+        here = Site(folder, server, session, env)
         ended = await here.command("app", "update", "app", *key, "--apns-team-id", "SIMTEAM001", "--apns-topic", TOPIC)
         assert ended.code == 0, ended.err
         await server.served.line_with('"event":"snapshot_loaded"', times=2 * WORKERS)
@@ -80,7 +84,7 @@ async def test_of_a_proven_app_each_worker_ends_a_tenth_of_the_threshold_at_most
 async def test_what_has_tripped_is_shown_and_reset_and_running_workers_follow(
     tmp_path: Path, simulator: Simulator
 ) -> None:
-    async with site(tmp_path) as here:
+    async with receiving() as receiver, site(tmp_path, PUSH_GATEWAY_ALARMS__WEBHOOK_URL=receiver.url) as here:
         assert (await here.command("guard", "show")).out == "Nothing has tripped.\n"
         await here.pushes(iphones(200))
         simulator.set_rules([BAD_TOKENS])
@@ -95,6 +99,7 @@ async def test_what_has_tripped_is_shown_and_reset_and_running_workers_follow(
         ended = await here.command("guard", "reset", "app")
         assert (ended.code, ended.out) == (0, "Reset: app (apns_bad_device_token).\n")
         assert await here.trips() == []
+        assert [state for state, _, _ in receiver.told("guard_tripped")] == ["on", "over"]
         async with asyncio.timeout(PATIENCE):
             while (await here.push("dead" * 16)).code == "guard_tripped":
                 pass
