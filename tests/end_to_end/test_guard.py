@@ -16,6 +16,7 @@ from gateway.config import DeliverySettings, EncryptionSettings, GuardSettings, 
 from gateway.delivery.guard import Trip
 from gateway.model.clock import Clock, SystemClock
 from gateway.model.device import DeviceQuery
+from gateway.model.notice import Notice, NoticeKind
 from gateway.model.reason import Reason
 from gateway.model.secret import Secret
 from gateway.model.store_url import StoreUrl
@@ -168,7 +169,7 @@ async def test_one_app_in_trouble_does_not_trip_another(still: Still) -> None:
     assert (await still.push("0" * 64, topic=topic)).status == 406
 
 
-async def test_a_trip_survives_a_restart(simulator: Simulator, settings: Settings, until: Callable[..., Any]) -> None:
+async def test_a_trip_survives_a_restart(simulator: Simulator, settings: Settings) -> None:
     gateways = Gateways(simulator, settings, SystemClock())
     async with AsyncExitStack() as cleanup:
         before = await gateways.open(cleanup)
@@ -177,6 +178,7 @@ async def test_a_trip_survives_a_restart(simulator: Simulator, settings: Setting
         await pushes(before, iphones(100))
     async with AsyncExitStack() as cleanup:
         after = await gateways.open(cleanup, before.secret)
+        assert trips(after) == [TRIP]
         assert await pushes(after, iphones(100)) == {TRIPPED: 100}
 
 
@@ -218,11 +220,13 @@ class TestHold(Holding):
         answers = await pushes(still.running, iphones(100))
         assert (dead(answers), answers[200, "stored_held"]) == (TENTH, 81)
         assert still.running.gateway.owed.breakers.open() == set()
+        await still.clock.advance(120.0)
         still.simulator.set_rules([])
         still.simulator.clear()
-        still.running.gateway.guard.renewed(frozenset({TRIP.lane}))
-        await still.empty()
-        assert sum(entry.status == 200 for entry in still.simulator.received) == 81
+        over = still.clock.monotonic()
+        await still.running.gateway.store.notices.withdraw(Notice.id_of(NoticeKind.GUARD_TRIPPED, "app", TRIP.reason))
+        assert len(await still.received(81)) == 81
+        assert still.clock.monotonic() - over < 10.0, "they are not left to their pauses of minutes"
 
     async def test_they_are_kept_no_longer_than_they_live(self, still: Still) -> None:
         await still.running.prove()
