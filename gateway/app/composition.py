@@ -9,6 +9,7 @@ import msgspec
 from gateway import __version__
 from gateway.app.background import in_background
 from gateway.app.forwarding import forwarding_to
+from gateway.app.limiting import Limiting, limiting
 from gateway.app.owing import Owed, owe, renew
 from gateway.app.reach import open_providers, open_upstream, open_webhook
 from gateway.app.watches import Watches, watches_over
@@ -58,6 +59,7 @@ class Gateway(msgspec.Struct, frozen=True):
     books: Bookkeeping
     devices: Devices
     watches: Watches
+    limits: Limiting
     guard: Guard
     metrics: Metrics
     clock: Clock
@@ -105,6 +107,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
         breakers = Breakers(clock, watches.lanes)
         guard = Guard(follower, watches.notices, settings.guard, metrics, clock)
         pulse = Pulse(opened.store.heartbeats, opened.vault, follower, clock, __version__)
+        limits = limiting(opened.store.usage, follower, watches.notices, settings.limits, lambda: pulse.live, clock)
         dispatcher = Dispatcher(
             follower,
             providers,
@@ -119,7 +122,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             settings.delivery.fcm_repeat_unanswered,
         )
         books = Bookkeeping(deliveries, devices, watches.dead_letters, metrics, clock)
-        owed = owe(opened.store, dispatcher, breakers, guard, follower, books, settings, clock)
+        owed = owe(opened.store, dispatcher, breakers, guard, limits.allowance, follower, books, settings, clock)
         forwarding = forwarding_to(
             upstream, owed.handover, devices, watches.notices, breakers, metrics, settings.forwarding, clock
         )
@@ -130,13 +133,14 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             follower=follower,
             pulse=pulse,
             providers=providers,
-            admission=Admission(follower, opened.vault, clock),
-            desk=Desk(Duplicates(opened.store, clock), forwarding, dispatcher, opened.vault, clock),
+            admission=Admission(follower, opened.vault, limits.strangers, clock),
+            desk=Desk(limits.allowance, Duplicates(opened.store, clock), forwarding, dispatcher, opened.vault, clock),
             owed=owed,
             deliveries=deliveries,
             books=books,
             devices=devices,
             watches=watches,
+            limits=limits,
             guard=guard,
             metrics=metrics,
             clock=clock,
@@ -148,6 +152,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
         try:
             yield gateway
         finally:
+            await limits.usage.flush()
             await proofs.flush()
 
 
