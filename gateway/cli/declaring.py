@@ -47,7 +47,7 @@ def _apns(references: References, entry: ApnsEntry, *keys: str) -> ApnsCredentia
     if key and not certificate:
         return _apns_key(references, entry, msgspec.structs.replace(key, passphrase=words), *keys)
     if key or not certificate:
-        references.refuse("expected either a key (key_file, key_env) or a certificate (certificate_file, ...)", *keys)
+        references.refuse("expected one of key_file, key_env, certificate_file, certificate_env", *keys)
     own_key = references.follow(entry, "certificate_key", *keys)
     content = b"\n".join(file.content for file in (certificate, own_key) if file)
     with references.told_at(*keys):

@@ -313,7 +313,11 @@ def test_the_topic_of_a_voip_certificate_is_the_apps() -> None:
             b"open simsim",
             "not a .p12, or its passphrase is another (--apns-passphrase-file or passphrase_file)",
         ),
-        (lambda: full_p12()[:99], None, "not a .p12, or its passphrase is another (--apns-passphrase-file or passphrase_file)"),
+        (
+            lambda: full_p12()[:99],
+            None,
+            "not a .p12, or its passphrase is another (--apns-passphrase-file or passphrase_file)",
+        ),
     ],
 )
 def test_another_file_is_refused_as_certificate(
