@@ -22,10 +22,11 @@ from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.duplicates import Duplicates
 from gateway.delivery.follower import Follower
 from gateway.delivery.gone import Gone
-from gateway.delivery.guard import Proofs
+from gateway.delivery.guard import Guard
 from gateway.delivery.heartbeat import Pulse
 from gateway.delivery.learned_ways import LearnedWays
 from gateway.delivery.notices import Notices
+from gateway.delivery.proofs import Proofs
 from gateway.delivery.records import DeliveryLog
 from gateway.model.clock import Clock
 from gateway.model.outbox import OutboxStatistics
@@ -57,6 +58,7 @@ class Gateway(msgspec.Struct, frozen=True):
     books: Bookkeeping
     devices: Devices
     watches: Watches
+    guard: Guard
     metrics: Metrics
     clock: Clock
 
@@ -101,11 +103,13 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
         follower = Follower(opened.store, providers, proofs, clock)
         watches = watches_over(follower, providers, opened.store.notices, webhook, settings.providers, clock)
         breakers = Breakers(clock, watches.lanes)
+        guard = Guard(follower, watches.notices, settings.guard, metrics, clock)
         pulse = Pulse(opened.store.heartbeats, opened.vault, follower, clock, __version__)
         dispatcher = Dispatcher(
             follower,
             providers,
             proofs,
+            guard,
             breakers,
             Gone(devices, clock),
             LearnedWays(devices, clock),
@@ -115,7 +119,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             settings.delivery.fcm_repeat_unanswered,
         )
         books = Bookkeeping(deliveries, devices, watches.dead_letters, metrics, clock)
-        owed = owe(opened.store, dispatcher, breakers, follower, books, settings, clock)
+        owed = owe(opened.store, dispatcher, breakers, guard, follower, books, settings, clock)
         forwarding = forwarding_to(
             upstream, owed.handover, devices, watches.notices, breakers, metrics, settings.forwarding, clock
         )
@@ -133,11 +137,14 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             books=books,
             devices=devices,
             watches=watches,
+            guard=guard,
             metrics=metrics,
             clock=clock,
         )
         _watch(gateway)
+        follower.tell(guard.renewed)
         follower.tell(lambda lanes: renew(owed, lanes))
+        guard.tell(owed.redelivery.renewed)
         try:
             yield gateway
         finally:
@@ -165,6 +172,7 @@ def _watch(gateway: Gateway) -> None:
     )
     gateway.metrics.watch_gateways(lambda: gateway.pulse.live)
     gateway.metrics.watch_canary(gateway.watches.canary.results)
+    gateway.metrics.watch_guard(lambda: ((trip.app, trip.reason.value) for trip in gateway.guard.trips()))
 
 
 def _outbox_statistics(owed: Owed, follower: Follower) -> OutboxStatistics:

@@ -7,6 +7,7 @@ from gateway.delivery.bookkeeping import Bookkeeping
 from gateway.delivery.breaker import Breakers
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.follower import Follower
+from gateway.delivery.guard import Guard
 from gateway.delivery.handover import Handover
 from gateway.delivery.late_verdicts import LateVerdicts
 from gateway.delivery.outbox import Outbox
@@ -33,6 +34,7 @@ def owe(
     store: Store,
     dispatcher: Dispatcher,
     breakers: Breakers,
+    guard: Guard,
     follower: Follower,
     books: Bookkeeping,
     settings: Settings,
@@ -50,6 +52,7 @@ def owe(
         handover=Handover(
             dispatcher,
             breakers,
+            guard,
             late_verdicts,
             outbox,
             places,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
-from gateway.delivery.guard import Proofs
+from gateway.delivery.proofs import Proofs
 from gateway.delivery.snapshot import Route, Snapshot
 from gateway.model.clock import Clock
 from gateway.model.errors import CredentialsError, StoreError
@@ -103,7 +103,7 @@ class Follower:
         self._proofs.learn(snapshot.proven)
         renewed = _renewed(self.snapshot, snapshot)
         self.broken, self.snapshot = frozenset(broken), snapshot
-        self._providers.retain({route.credentials.fingerprint for route in snapshot.routes()})
+        self._providers.retain(snapshot.in_use)
         for listener in self._listeners if renewed else ():
             listener(renewed)
         log.info("snapshot_loaded", revision=snapshot.revision, apps=len(snapshot.apps), workspaces=snapshot.size)

@@ -6,6 +6,7 @@ import msgspec
 
 from gateway.delivery.breaker import Breakers
 from gateway.delivery.dispatcher import Dispatcher, lane_of
+from gateway.delivery.guard import Guard
 from gateway.delivery.late_verdicts import LateVerdicts
 from gateway.delivery.outbox import Outbox
 from gateway.delivery.places import Places
@@ -22,6 +23,9 @@ from gateway.model.reason import Reason
 _MAY_COME = (Reason.UNKNOWN_TOPIC, Reason.NO_APP_FOR_PLATFORM)
 """Why a push has no way which may have one when its workspace is resumed."""
 
+_STORED_AS = {Reason.GUARD_TRIPPED: Reason.STORED_HELD}
+"""What it is called that a push is kept for another reason than the provider's trouble."""
+
 
 class Handover:
     """Answers within the time a server should wait: by the first attempt's verdict, else by a stored push."""
@@ -30,6 +34,7 @@ class Handover:
         self,
         dispatcher: Dispatcher,
         breakers: Breakers,
+        guard: Guard,
         late_verdicts: LateVerdicts,
         outbox: Outbox,
         places: Places,
@@ -39,6 +44,7 @@ class Handover:
     ) -> None:
         self._dispatcher = dispatcher
         self._breakers = breakers
+        self._guard = guard
         self._late_verdicts = late_verdicts
         self._outbox = outbox
         self._places = places
@@ -64,7 +70,8 @@ class Handover:
         routes = await self._dispatcher.routes(push)
         if isinstance(routes, Outcome):
             return await self._unroutable(push, routes)
-        if (dead := await self._late_verdicts.told(push)) is not None:
+        dead = await self._late_verdicts.told(push)
+        if dead is not None and not self._guard.forbids(dead, routes):
             return Report(dead, push)
         lane = lane_of(routes[0], push.notification)
         if push.member.workspace.held or routes[0].held:
@@ -164,7 +171,7 @@ class Handover:
         refusal = await self._outbox.put(item, leased=False)
         if refusal is not None:
             return report if was_asked else msgspec.structs.replace(report, outcome=refusal)
-        reason = Reason.STORED_LATER if was_asked else report.outcome.reason
+        reason = _STORED_AS.get(report.outcome.reason, Reason.STORED_LATER) if was_asked else report.outcome.reason
         return msgspec.structs.replace(report, outcome=Stored(reason, due_at=item.due_at))
 
     def _see_through(self, attempt: asyncio.Task[Report], item: OutboxItem, push: Push) -> None:

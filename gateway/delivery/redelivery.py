@@ -75,7 +75,7 @@ class Redelivery:
         await self._under_way.aclose(grace)
 
     def renewed(self, lanes: frozenset[Lane]) -> None:
-        """Hear that lanes have new credentials: what waits there is attempted now."""
+        """Hear that lanes have new credentials, or are trusted again: what waits there is attempted now."""
         self._renewed |= lanes
         self._woken.set()
 

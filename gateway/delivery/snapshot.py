@@ -64,6 +64,7 @@ class Snapshot:
         self.proven = contents.proven
         self.apps = {app.id: app for app in contents.apps}
         self._ways = {app.id: _ways(app) for app in contents.apps}
+        self.in_use = frozenset(route.credentials.fingerprint for route in self.routes())
         members = [_member(workspace, self._ways) for workspace in contents.workspaces]
         self._by_secret = {
             secret.hash: (member, secret.until) for member in members for secret in member.workspace.secrets

@@ -31,9 +31,9 @@ def sentence_of(notice: Notice) -> str:
 
 def _guard_tripped(notice: Notice) -> NoticeWords:
     return NoticeWords(
-        f"Many tokens of the app {notice.subject} are called dead at once ({notice.about}): rather its key or"
-        " environment is wrong.",
-        "See `push-gateway guard show` and mend the app's credentials. If the tokens really are dead:",
+        f"Many tokens of the app {notice.subject} are refused at once ({notice.about}): rather its key, topic or"
+        " environment is wrong. None of them ends by it.",
+        "Mend the app's credentials; see `push-gateway app show`. If the tokens really are dead:",
         f"push-gateway guard reset {quote(notice.subject)}",
     )
 

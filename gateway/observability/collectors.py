@@ -17,6 +17,9 @@ Expiries = Iterable[tuple[str, str, float]]
 Results = Iterable[tuple[str, str, bool]]
 """App, provider, and whether the last check of the app's credentials there went well."""
 
+Trips = Iterable[tuple[str, str]]
+"""App and reason code of what has tripped the guard."""
+
 _GAUGES: tuple[tuple[str, str, Callable[[PoolStatistics], float | None]], ...] = (
     ("push_http2_streams", "Requests under way on connections.", lambda pool: pool.in_flight),
     ("push_http2_waiting", "Requests in line for a connection or a stream.", lambda pool: pool.waiting),
@@ -106,6 +109,22 @@ class CanaryCollector(Collector):
         for app, provider, went_well in self._results():
             success.add_metric((app, provider), float(went_well))
         yield success
+
+
+class GuardCollector(Collector):
+    """What has tripped the guard."""
+
+    def __init__(self, trips: Callable[[], Trips]) -> None:
+        self._trips = trips
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask, and tell it in Prometheus' terms."""
+        tripped = GaugeMetricFamily(
+            "push_guard_tripped", "Verdicts that end no token of an app at the moment.", labels=("app", "reason")
+        )
+        for app, reason in self._trips():
+            tripped.add_metric((app, reason), 1)
+        yield tripped
 
 
 class BacklogCollector(Collector):

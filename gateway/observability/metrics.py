@@ -12,15 +12,18 @@ from gateway.model.clock import Clock
 from gateway.model.notification import Platform
 from gateway.model.outbox import OutboxStatistics
 from gateway.model.outcome import Outcome
+from gateway.model.reason import Reason
 from gateway.observability.collectors import (
     BacklogCollector,
     CanaryCollector,
     Expiries,
     ExpiryCollector,
+    GuardCollector,
     OutboxCollector,
     Results,
     Traffic,
     TrafficCollector,
+    Trips,
 )
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
@@ -55,6 +58,12 @@ class Metrics:
             buckets=_OWED_SECONDS,
             registry=self.registry,
         )
+        self._withheld = Counter(
+            "push_guard_withheld",
+            "Verdicts that would have ended a token, and did not as the fault may be ours.",
+            ("app", "reason"),
+            registry=self.registry,
+        )
         self._seconds = Histogram(
             "push_request_seconds",
             "From the first byte of a push request to its answer.",
@@ -86,6 +95,10 @@ class Metrics:
         """Count one stored push and how long it was owed."""
         self._owed.labels(on.value, app, outcome.label, outcome.reason.value).inc()
         self._owed_seconds.labels(on.value).observe(seconds)
+
+    def withheld(self, app: str, reason: Reason) -> None:
+        """Count one token that was not called dead, and the verdict that would have done so."""
+        self._withheld.labels(app, reason.value).inc()
 
     @contextmanager
     def provider_request(self, provider: str) -> Iterator[None]:
@@ -122,6 +135,10 @@ class Metrics:
     def watch_canary(self, results: Callable[[], Results]) -> None:
         """Read anew at every scrape how the last checks of the apps' credentials went."""
         self.registry.register(CanaryCollector(results))
+
+    def watch_guard(self, trips: Callable[[], Trips]) -> None:
+        """Read anew at every scrape what has tripped the guard."""
+        self.registry.register(GuardCollector(trips))
 
     async def render(self) -> bytes:
         """Write all metrics in Prometheus' text format; the process's own are files to read, off the event loop."""

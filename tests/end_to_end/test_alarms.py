@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from gateway.delivery.canary import AGAIN_SECONDS, LOOK_SECONDS
 from gateway.model.notice import Notice, NoticeKind
 from gateway.model.secret import Secret
 from gateway.providers.simulator import Rule, Simulator
+from tests.anywhere import ANYWHERE
 from tests.clock import ManualClock
 from tests.end_to_end.running import ANDROID, IPHONE, credentials, settings_of, start_gateway
 from tests.end_to_end.still import Still
@@ -54,8 +56,20 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(time.time())
+
+
+@pytest.fixture
+async def simulator(data: Path, clock: ManualClock) -> AsyncIterator[Simulator]:
+    """The providers' clock is the gateway's, which may be far ahead of this machine's."""
+    async with Simulator(data, ANYWHERE, clock) as running:
+        yield running
+
+
+@pytest.fixture
 def settings(simulator: Simulator, receiver: Receiver) -> Settings:
-    alarms = AlarmsSettings(webhook_url=receiver.url, webhook_secret=Secret("hush"))
+    alarms = AlarmsSettings(webhook_url=Secret(receiver.url), webhook_secret=Secret("hush"))
     return msgspec.structs.replace(settings_of(simulator, KEPT), alarms=alarms)
 
 
@@ -64,10 +78,9 @@ OpenGateway = Callable[[], Awaitable[Still]]
 
 @pytest.fixture
 async def open_gateway(
-    simulator: Simulator, settings: Settings, until: Callable[..., Any]
+    simulator: Simulator, settings: Settings, clock: ManualClock, until: Callable[..., Any]
 ) -> AsyncIterator[OpenGateway]:
     """Open gateways on one store and one clock, which follow it; the first registers the app."""
-    clock = ManualClock(time.time())
     async with AsyncExitStack() as cleanup:
         opened: list[Still] = []
 

@@ -27,6 +27,7 @@ def worker(clock: ManualClock, traffic: PoolStatistics, expires_at: float = 2e9,
     metrics.watch(lambda: {"apns": traffic}, lambda: expiries, lambda: records, lambda: records, lambda: owed)
     metrics.watch_gateways(lambda: 2)
     metrics.watch_canary(lambda: [("Chat", "apns", expires_at > 1.85e9)])
+    metrics.watch_guard(lambda: [("Chat", "fcm_unregistered")])
     for _ in range(pushes):
         metrics.push(Platform.APN, "Chat", Delivered(), 0.04)
     families = families_of(metrics.registry)
@@ -55,6 +56,7 @@ def test_amounts_are_added_and_of_facts_one_is_taken(clock: ManualClock) -> None
     other = worker(clock, PoolStatistics(open=2, idle=2, in_flight=4, waiting=1, rtt=0.25), expires_at=1.8e9)
     both = merged([*one, *other])
     assert value(both, "push_connections", provider="apns", state="busy") == 2
+    assert value(both, "push_guard_tripped", app="Chat", reason="fcm_unregistered") == 1
     assert value(both, "push_connections", provider="apns", state="idle") == 3
     assert value(both, "push_http2_streams", provider="apns") == 11
     assert value(both, "push_http2_waiting", provider="apns") == 3

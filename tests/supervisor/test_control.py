@@ -12,7 +12,8 @@ from gateway.observability.merging import Family, Sample
 from gateway.supervisor.control import LONGEST, Begin, Channel, Drain, Message, Status, Stop
 from gateway.web.pages import AppRow, Overview, WorkspaceRow
 
-OVERVIEW = Overview([AppRow("app", "topic (production)", "", False)], [WorkspaceRow("w", ["app"], suspended=True, held=False)])
+ROW = WorkspaceRow("w", ["app"], suspended=True, held=False)
+OVERVIEW = Overview([AppRow("app", "topic (production)", "", False)], [ROW])
 STATUS = Status(
     {"store": "the store does not answer"},
     [Family("pushes", "Pushes.", "counter", [Sample("pushes_total", {"app": "a" * 1_000_000}, float("inf"))])],
