@@ -58,7 +58,7 @@ class CredentialOptions(msgspec.Struct, frozen=True):
         """Read Google's service account, if one is given."""
         if not self.fcm_service_account:
             return None
-        return read_fcm_service_account(KeyFile(str(self.fcm_service_account), _content(self.fcm_service_account)))
+        return read_fcm_service_account(KeyFile(str(self.fcm_service_account), content_of(self.fcm_service_account)))
 
     def applied_to(self, present: ApnsCredentials | None) -> ApnsCredentials | None:
         """Return new credentials, or the present ones with other topics or another environment."""
@@ -72,10 +72,11 @@ class CredentialOptions(msgspec.Struct, frozen=True):
 
     def _key_file(self, path: Path) -> KeyFile:
         passphrase = self.apns_passphrase_file.read_bytes().strip() if self.apns_passphrase_file else None
-        return KeyFile(str(path), _content(path), passphrase)
+        return KeyFile(str(path), content_of(path), passphrase)
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
+    """Read a key file; of one that cannot be one, the beginning."""
     with path.open("rb") as file:
         return file.read(MAX_KEY_FILE)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.apply import apply
 from gateway.cli.apps import app_group
 from gateway.cli.deliveries import deliveries
 from gateway.cli.demo import demo
@@ -37,6 +38,7 @@ for command in (
     simulate,
     app_group,
     workspace_group,
+    apply,
     store_group,
     keys_group,
     send,

@@ -152,14 +152,14 @@ class Registry:
 
         async def change() -> Workspace:
             workspace = await self.workspace(name)
-            only = msgspec.structs.replace(workspace, secrets=(self._hashed(secret),))
+            only = msgspec.structs.replace(workspace, secrets=(self.hash_of(secret),))
             return workspace if only == workspace else await self._store.put_workspace(only)
 
         return await _retried(change)
 
-    def has_secret(self, workspace: Workspace, secret: Secret) -> bool:
-        """Tell whether this secret, and no other, is a workspace's."""
-        return workspace.secrets == (self._hashed(secret),)
+    def hash_of(self, secret: Secret) -> SecretHash:
+        """Return a secret as it is kept, for good."""
+        return SecretHash(self._vault.lookup_hash(SECRET_PURPOSE, secret.reveal()))
 
     async def rotate(self, name: str, grace: float = 0.0) -> Issued:
         """Make a new secret; the present ones work for `grace` seconds more."""
@@ -181,11 +181,8 @@ class Registry:
         if given is not None:
             check_secret(given)
         secret = given or Secret(secrets.token_urlsafe(32))
-        issued = msgspec.structs.replace(workspace, secrets=(self._hashed(secret), *workspace.secrets))
+        issued = msgspec.structs.replace(workspace, secrets=(self.hash_of(secret), *workspace.secrets))
         return Issued(await self._store.put_workspace(issued), secret)
-
-    def _hashed(self, secret: Secret) -> SecretHash:
-        return SecretHash(self._vault.lookup_hash(SECRET_PURPOSE, secret.reveal()))
 
     async def _changed(self, workspace: Workspace, changes: WorkspaceChanges) -> Workspace:
         kept = checked(changes)
