@@ -108,18 +108,9 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
         guard = Guard(follower, watches.notices, settings.guard, metrics, clock)
         pulse = Pulse(opened.store.heartbeats, opened.vault, follower, clock, __version__)
         limits = limiting(opened.store.usage, follower, watches.notices, settings.limits, lambda: pulse.live, clock)
+        gone, learned = Gone(devices, clock), LearnedWays(devices, clock)
         dispatcher = Dispatcher(
-            follower,
-            providers,
-            proofs,
-            guard,
-            breakers,
-            Gone(devices, clock),
-            LearnedWays(devices, clock),
-            metrics,
-            clock,
-            settings.providers.timeout,
-            settings.delivery.fcm_repeat_unanswered,
+            follower, providers, proofs, guard, breakers, gone, learned, metrics, clock, *_attempts_of(settings)
         )
         books = Bookkeeping(deliveries, devices, watches.dead_letters, metrics, clock)
         owed = owe(opened.store, dispatcher, breakers, guard, limits.allowance, follower, books, settings, clock)
@@ -154,6 +145,11 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
         finally:
             await limits.usage.flush()
             await proofs.flush()
+
+
+def _attempts_of(settings: Settings) -> tuple[float, bool]:
+    """Say how many seconds an attempt may take, and whether Google gets a push again whose answer never came."""
+    return settings.providers.timeout, settings.delivery.fcm_repeat_unanswered
 
 
 @asynccontextmanager
