@@ -376,7 +376,7 @@ async def test_of_colleagues_who_take_one_name_one_gets_it(colleagues: Colleague
 
 
 async def test_the_troubles_of_an_app_are_told_in_the_providers_words(
-    registry: Registry, store: Store, clock: ManualClock
+    registry: Registry, store: SqliteStore, clock: ManualClock
 ) -> None:
     refused = Notice(
         kind=NoticeKind.CREDENTIALS_REFUSED,
