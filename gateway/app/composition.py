@@ -136,10 +136,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             metrics=metrics,
             clock=clock,
         )
-        _watch(gateway)
-        follower.tell(guard.renewed)
-        follower.tell(lambda lanes: renew(owed, lanes))
-        guard.tell(owed.redelivery.renewed)
+        _connect(gateway)
         try:
             yield gateway
         finally:
@@ -160,6 +157,14 @@ async def _writing(records: RecordsT) -> AsyncIterator[RecordsT]:
             yield records
     finally:
         await records.flush()
+
+
+def _connect(gateway: Gateway) -> None:
+    """Let parts hear of each other that do not know each other."""
+    gateway.follower.tell(gateway.guard.renewed)
+    gateway.follower.tell(lambda lanes: renew(gateway.owed, lanes))
+    gateway.guard.tell(gateway.owed.redelivery.renewed)
+    _watch(gateway)
 
 
 def _watch(gateway: Gateway) -> None:

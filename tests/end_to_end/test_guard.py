@@ -210,7 +210,9 @@ class Holding:
 
     @pytest.fixture
     def settings(self, simulator: Simulator) -> Settings:
-        return msgspec.structs.replace(settings_of(simulator, DeliverySettings()), guard=GuardSettings(hold=True))
+        usual = settings_of(simulator, DeliverySettings())
+        unchecked = msgspec.structs.replace(usual.providers, canary_every=0.0)
+        return msgspec.structs.replace(usual, providers=unchecked, guard=GuardSettings(hold=True))
 
 
 class TestHold(Holding):
