@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.config import DeliverySettings
@@ -17,7 +18,16 @@ from gateway.providers.simulator import Rule, Simulator
 from gateway.rocketchat.answer import PATIENCE
 from tests.anywhere import ANYWHERE
 from tests.clock import ManualClock
-from tests.end_to_end.running import ANDROID, KEEPING_NOTHING, PUSHKIT, TOPIC, Answer, settings_of, start_gateway
+from tests.end_to_end.running import (
+    ANDROID,
+    KEEPING_NOTHING,
+    PUSHKIT,
+    TOPIC,
+    Answer,
+    credentials,
+    settings_of,
+    start_gateway,
+)
 from tests.end_to_end.still import Still
 
 RING_SECONDS = 60.0
@@ -133,6 +143,22 @@ async def test_a_ring_whose_minute_ends_during_a_slow_attempt_counts_as_expired(
     assert len(still.simulator.received) == 1
 
 
+async def test_a_ring_whose_minute_ends_between_two_apps_counts_as_expired_and_rings_no_phone(still: Ringing) -> None:
+    _, fcm = await asyncio.to_thread(credentials, still.simulator)
+    await still.running.registry.add_app("second", None, msgspec.structs.replace(fcm, fingerprint="second"))
+    await still.running.registry.update_workspace("workspace", apps=("app", "second"))
+    await still.running.gateway.follower.check()
+    still.simulator.set_rules([Rule(status=403, reason="SENDER_ID_MISMATCH", delay_ms=5000)])
+    ringing = asyncio.create_task(still.ring(ANDROID, age=57.0))
+    await still.simulator.next_received()
+    await still.clock.advance(0.6)
+    assert (await ringing).code == "stored_slow"
+    await still.clock.advance(5.0)
+    await still.empty()
+    assert (await still.log())[-1].outcome == "expired"
+    assert len(still.simulator.received) == 1
+
+
 async def test_a_ring_that_is_late_already_is_refused(still: Ringing) -> None:
     answer = await still.ring(age=61.0)
     assert (answer.status, answer.code) == (422, "voip_expired")
@@ -206,5 +232,7 @@ async def test_a_ring_that_cannot_be_kept_is_not_tried_when_its_minute_is_over(s
 @pytest.mark.parametrize("delivery", [KEEPING_NOTHING])
 async def test_no_server_is_kept_waiting_for_a_message(still: Ringing) -> None:
     still.simulator.set_rules([Rule(status=503, times=1)])
-    assert (await still.push()).status == 503
+    pushing = asyncio.create_task(still.push())
+    await still.passes(pushing.done)
+    assert (await pushing).status == 503
     assert len(still.simulator.received) == 1
