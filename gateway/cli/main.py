@@ -17,6 +17,7 @@ from gateway.cli.send import send
 from gateway.cli.serve import serve, worker
 from gateway.cli.simulate import simulate
 from gateway.cli.store import store_group
+from gateway.cli.usage import usage
 from gateway.cli.workspaces import workspace_group
 from gateway.model.errors import GatewayError
 
@@ -45,6 +46,7 @@ for command in (
     device_group,
     guard_group,
     instances,
+    usage,
 ):
     cli.add_command(command)
 

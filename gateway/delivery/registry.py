@@ -21,6 +21,7 @@ from gateway.model.app import ApnsCredentials, App, FcmCredentials
 from gateway.model.clock import Clock
 from gateway.model.errors import Changed, InUse, UnknownName
 from gateway.model.limits import NO_LIMITS, Limits
+from gateway.model.notice import NoticeKind
 from gateway.model.secret import Secret
 from gateway.model.workspace import SecretHash, Workspace
 from gateway.store.crypto import Vault
@@ -28,6 +29,12 @@ from gateway.store.port import Contents, Store
 
 RETRIES = 10
 T = TypeVar("T")
+_OF_APPS = (
+    NoticeKind.CREDENTIALS_REFUSED,
+    NoticeKind.BREAKER_OPEN,
+    NoticeKind.GUARD_TRIPPED,
+    NoticeKind.CANARY_FAILED,
+)
 AppOrWorkspace = TypeVar("AppOrWorkspace", App, Workspace)
 
 
@@ -49,6 +56,15 @@ class Registry:
     async def contents(self) -> Contents:
         """Read everything."""
         return await self._store.load()
+
+    async def troubles(self) -> dict[str, list[str]]:
+        """Say of every app in trouble what running gateways have told of it, with the provider's words."""
+        found: dict[str, list[str]] = {}
+        for notice in await self._store.notices.all():
+            if notice.kind in _OF_APPS and notice.stands(self._clock.now()):
+                what = f"{notice.kind.value.replace('_', ' ')} ({notice.about}): {notice.words}"
+                found.setdefault(notice.subject, []).append(what)
+        return found
 
     async def app(self, name: str) -> App:
         """Find an app by name.
