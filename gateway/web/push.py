@@ -8,6 +8,7 @@ from aiohttp import web
 from gateway.delivery.admission import Admission
 from gateway.delivery.allowance import TOO_MUCH
 from gateway.delivery.bookkeeping import Bookkeeping, told
+from gateway.delivery.brake import Brake
 from gateway.delivery.desk import Desk
 from gateway.delivery.push import Original, Report
 from gateway.delivery.snapshot import Member
@@ -44,6 +45,7 @@ class PushDoor:
         self._books = books
         self._usage = usage
         self._metrics = metrics
+        self._brake = Brake(clock)
         self._clock = clock
         self._trusted_proxies = trusted_proxies
 
@@ -69,7 +71,10 @@ class PushDoor:
         if isinstance(body, Outcome):
             return Report(body)
         original = Original(body, bearer_to_pass_on(request, visit.endpoint.secret))
-        return await self._desk.take(member, original, visit.endpoint.platform, visit.push_id, visit.started + PATIENCE)
+        platform, answer_by = visit.endpoint.platform, visit.started + PATIENCE
+        report = await self._desk.take(member, original, platform, visit.push_id, answer_by)
+        await self._brake.hold(member.workspace.id, report.outcome)
+        return report
 
     def _record(self, visit: "_Visit", report: Report) -> None:
         seconds = self._clock.monotonic() - visit.started

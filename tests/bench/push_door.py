@@ -124,9 +124,13 @@ def register(config: tuple[str, ...], folder: Path) -> str:
     )
     fcm = ("--apns-topic", "chat.rocket.ios", "--fcm-service-account", str(folder / "service-account.json"))
     subprocess.run([sys.executable, *config, "app", "add", "app", *key, *fcm], check=True, capture_output=True)
-    added = subprocess.run(
-        [sys.executable, *config, "workspace", "add", "w", "--app", "app", "--json"], check=True, capture_output=True
-    )
+    return add_workspace(config, "w")
+
+
+def add_workspace(config: tuple[str, ...], name: str, *options: str) -> str:
+    """Add a workspace for the app by the command line; return its secret."""
+    command = [sys.executable, *config, "workspace", "add", name, "--app", "app", *options, "--json"]
+    added = subprocess.run(command, check=True, capture_output=True)
     return str(json.loads(added.stdout)["secret"])
 
 
