@@ -23,6 +23,7 @@ from gateway.delivery.duplicates import Duplicates
 from gateway.delivery.follower import Follower
 from gateway.delivery.gone import Gone
 from gateway.delivery.guard import Proofs
+from gateway.delivery.guard_watch import Guard
 from gateway.delivery.heartbeat import Pulse
 from gateway.delivery.learned_ways import LearnedWays
 from gateway.delivery.notices import Notices
@@ -102,10 +103,13 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
         watches = watches_over(follower, providers, opened.store.notices, webhook, settings.providers, clock)
         breakers = Breakers(clock, watches.lanes)
         pulse = Pulse(opened.store.heartbeats, opened.vault, follower, clock, __version__)
+        guard = Guard(watches.notices, settings.guard, metrics, clock)
+        await watches.notices.look()  # what has tripped stays so before the first push
         dispatcher = Dispatcher(
             follower,
             providers,
             proofs,
+            guard,
             breakers,
             Gone(devices, clock),
             LearnedWays(devices, clock),
@@ -115,7 +119,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             settings.delivery.fcm_repeat_unanswered,
         )
         books = Bookkeeping(deliveries, devices, watches.dead_letters, metrics, clock)
-        owed = owe(opened.store, dispatcher, breakers, follower, books, settings, clock)
+        owed = owe(opened.store, dispatcher, breakers, guard, follower, books, settings, clock)
         forwarding = forwarding_to(
             upstream, owed.handover, devices, watches.notices, breakers, metrics, settings.forwarding, clock
         )
@@ -165,6 +169,7 @@ def _watch(gateway: Gateway) -> None:
     )
     gateway.metrics.watch_gateways(lambda: gateway.pulse.live)
     gateway.metrics.watch_canary(gateway.watches.canary.results)
+    gateway.metrics.watch_guard(gateway.owed.guard.trips)
 
 
 def _outbox_statistics(owed: Owed, follower: Follower) -> OutboxStatistics:

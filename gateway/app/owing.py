@@ -7,6 +7,7 @@ from gateway.delivery.bookkeeping import Bookkeeping
 from gateway.delivery.breaker import Breakers
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.follower import Follower
+from gateway.delivery.guard_watch import Guard
 from gateway.delivery.handover import Handover
 from gateway.delivery.late_verdicts import LateVerdicts
 from gateway.delivery.outbox import Outbox
@@ -23,6 +24,7 @@ class Owed(msgspec.Struct, frozen=True):
     """All that takes care of stored pushes."""
 
     breakers: Breakers
+    guard: Guard
     outbox: Outbox
     late_verdicts: LateVerdicts
     handover: Handover
@@ -33,6 +35,7 @@ def owe(
     store: Store,
     dispatcher: Dispatcher,
     breakers: Breakers,
+    guard: Guard,
     follower: Follower,
     books: Bookkeeping,
     settings: Settings,
@@ -45,12 +48,14 @@ def owe(
     settlement = Settlement(outbox, late_verdicts, books, clock)
     return Owed(
         breakers=breakers,
+        guard=guard,
         outbox=outbox,
         late_verdicts=late_verdicts,
         handover=Handover(
             dispatcher,
             breakers,
             late_verdicts,
+            guard,
             outbox,
             places,
             settlement,
@@ -65,4 +70,5 @@ def renew(owed: Owed, lanes: frozenset[Lane]) -> None:
     """Begin anew with new credentials."""
     for lane in lanes:
         owed.breakers.renewed(lane)
+    owed.guard.renewed(lanes)
     owed.redelivery.renewed(lanes)

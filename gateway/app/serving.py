@@ -12,7 +12,9 @@ from aiohttp import web
 from gateway.app.background import in_background
 from gateway.app.composition import Gateway
 from gateway.config import ServerSettings, Settings
+from gateway.delivery.guard_watch import LOOK_SECONDS
 from gateway.delivery.key_watch import KeyWatch
+from gateway.delivery.looks import repeatedly
 from gateway.web.doors import operator_door, public_door
 from gateway.web.health import Readiness, needs_of, troubles_of
 from gateway.web.listening import Listener, bind
@@ -47,6 +49,7 @@ def _followings(gateway: Gateway) -> Iterator[Coroutine[Any, Any, None]]:
     yield gateway.follower.run()
     yield gateway.pulse.run()
     yield from gateway.watches.runs()
+    yield repeatedly(gateway.owed.guard.look, LOOK_SECONDS, gateway.clock, "guard")
     if gateway.key_files is not None:
         yield KeyWatch(gateway.key_files, gateway.clock).run()
 

@@ -9,6 +9,7 @@ from gateway.cli.apps import app_group
 from gateway.cli.deliveries import deliveries
 from gateway.cli.demo import demo
 from gateway.cli.devices import device_group
+from gateway.cli.guard import guard_group
 from gateway.cli.instances import instances
 from gateway.cli.keys import keys_group
 from gateway.cli.send import send
@@ -40,6 +41,7 @@ for command in (
     send,
     deliveries,
     device_group,
+    guard_group,
     instances,
 ):
     cli.add_command(command)

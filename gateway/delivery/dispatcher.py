@@ -4,6 +4,7 @@ from gateway.delivery.breaker import Breakers
 from gateway.delivery.follower import Follower
 from gateway.delivery.gone import Gone
 from gateway.delivery.guard import Proofs, judge
+from gateway.delivery.guard_watch import Guard
 from gateway.delivery.learned_ways import LearnedWays, environment_of
 from gateway.delivery.push import Push, Report
 from gateway.delivery.snapshot import Member, Route
@@ -37,6 +38,7 @@ class Dispatcher:
         follower: Follower,
         providers: Providers,
         proofs: Proofs,
+        guard: Guard,
         breakers: Breakers,
         gone: Gone,
         learned: LearnedWays,
@@ -49,6 +51,7 @@ class Dispatcher:
         self._follower = follower
         self._providers = providers
         self._proofs = proofs
+        self._guard = guard
         self._breakers = breakers
         self._gone = gone
         self._learned = learned
@@ -116,7 +119,9 @@ class Dispatcher:
             self._learned.worked(route, push.device)
         judged = all(verdict.kind is VerdictKind.SUSPECT for _, verdict in tried)
         proven = judged and self._proven([route for route, _ in tried])
-        outcome = await self._gone.confirmed(judge(self._as_configured(verdict), proven), push, answer_by)
+        agreed = {route.app: None for route, said in tried if said.reason is verdict.reason}
+        weighed = self._guard.weighed(judge(self._as_configured(verdict), proven), verdict, agreed, push)
+        outcome = await self._gone.confirmed(weighed, push, answer_by)
         is_foreign = verdict.kind is VerdictKind.FOREIGN
         return Report(outcome, push, route.app, verdict, attempts, environment_of(route), is_foreign)
 

@@ -6,6 +6,7 @@ import msgspec
 
 from gateway.delivery.breaker import Breakers
 from gateway.delivery.dispatcher import Dispatcher, lane_of
+from gateway.delivery.guard_watch import Guard
 from gateway.delivery.late_verdicts import LateVerdicts
 from gateway.delivery.outbox import Outbox
 from gateway.delivery.places import Places
@@ -31,6 +32,7 @@ class Handover:
         dispatcher: Dispatcher,
         breakers: Breakers,
         late_verdicts: LateVerdicts,
+        guard: Guard,
         outbox: Outbox,
         places: Places,
         settlement: Settlement,
@@ -40,6 +42,7 @@ class Handover:
         self._dispatcher = dispatcher
         self._breakers = breakers
         self._late_verdicts = late_verdicts
+        self._guard = guard
         self._outbox = outbox
         self._places = places
         self._settlement = settlement
@@ -64,8 +67,9 @@ class Handover:
         routes = await self._dispatcher.routes(push)
         if isinstance(routes, Outcome):
             return await self._unroutable(push, routes)
-        if (dead := await self._late_verdicts.told(push)) is not None:
-            return Report(dead, push)
+        dead = await self._late_verdicts.told(push)
+        if dead is not None and not self._guard.is_tripped({route.app for route in routes}):
+            return Report(dead, push)  # else the provider will say it again
         lane = lane_of(routes[0], push.notification)
         if push.member.workspace.held or routes[0].held:
             return await self._keep_unasked(push, lane, Reason.STORED_HELD)

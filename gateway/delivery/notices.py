@@ -74,7 +74,7 @@ class Notices:
     async def run(self) -> None:
         """Follow the store until cancelled."""
         while True:
-            await self._turn()
+            await self.look()
             await self._clock.sleep(POLL_SECONDS)
 
     async def flush(self) -> None:
@@ -97,7 +97,8 @@ class Notices:
         else:
             self._standing.pop(change.notice.id, None)
 
-    async def _turn(self) -> None:
+    async def look(self) -> None:
+        """Write down what waits, and read what stands; where the store does not answer, at the next look."""
         try:
             await self._write()
             await self._read()

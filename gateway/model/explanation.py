@@ -159,6 +159,10 @@ _OWN = {
         "Apple or Google calls many tokens of this app dead at once: rather its key or environment is wrong.",
         "See `push-gateway guard show`; mend the app's credentials, or type `push-gateway guard reset APP`.",
     ),
+    Reason.GUARD_SUSPECTS: (
+        "Most of the last tokens of this app were called no tokens, so this one is not ended yet.",
+        "Nothing to do: the next push to it is tried again. If it goes on, check the app's key and environment.",
+    ),
     Reason.FORWARDED_TOKEN_DEAD: (
         "The official gateway says that the device token is dead.",
         "Nothing to do: the server removes the token.",

@@ -17,6 +17,9 @@ Expiries = Iterable[tuple[str, str, float]]
 Results = Iterable[tuple[str, str, bool]]
 """App, provider, and whether the last check of the app's credentials there went well."""
 
+Trips = Iterable[tuple[str, str]]
+"""App, and the reason code for which the guard has tripped."""
+
 _GAUGES: tuple[tuple[str, str, Callable[[PoolStatistics], float | None]], ...] = (
     ("push_http2_streams", "Requests under way on connections.", lambda pool: pool.in_flight),
     ("push_http2_waiting", "Requests in line for a connection or a stream.", lambda pool: pool.waiting),
@@ -106,6 +109,24 @@ class CanaryCollector(Collector):
         for app, provider, went_well in self._results():
             success.add_metric((app, provider), float(went_well))
         yield success
+
+
+class GuardCollector(Collector):
+    """For which apps the guard has tripped."""
+
+    def __init__(self, trips: Callable[[], Trips]) -> None:
+        self._trips = trips
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask, and tell it in Prometheus' terms."""
+        tripped = GaugeMetricFamily(
+            "push_guard_tripped",
+            "Apps whose tokens seem to die in numbers: none is called dead.",
+            labels=("app", "reason"),
+        )
+        for app, reason in self._trips():
+            tripped.add_metric((app, reason), 1)
+        yield tripped
 
 
 class BacklogCollector(Collector):

@@ -24,6 +24,7 @@ GAUGES: Mapping[str, Merge] = {
     "push_outbox_in_flight": operator.add,
     "push_breaker_open": max,
     "push_canary_success": min,
+    "push_guard_tripped": max,
     "push_store_up": min,
     "push_instances": max,
     "push_gateway_build_info": max,

@@ -12,15 +12,18 @@ from gateway.model.clock import Clock
 from gateway.model.notification import Platform
 from gateway.model.outbox import OutboxStatistics
 from gateway.model.outcome import Outcome
+from gateway.model.reason import Reason
 from gateway.observability.collectors import (
     BacklogCollector,
     CanaryCollector,
     Expiries,
     ExpiryCollector,
+    GuardCollector,
     OutboxCollector,
     Results,
     Traffic,
     TrafficCollector,
+    Trips,
 )
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
@@ -72,6 +75,12 @@ class Metrics:
         self._inflight = Gauge(
             "push_inflight", "Pushes waiting for a provider's answer.", ("provider",), registry=self.registry
         )
+        self._withheld = Counter(
+            "push_guard_withheld",
+            "Tokens that a provider called dead and the guard did not.",
+            ("app", "reason"),
+            registry=self.registry,
+        )
         self._build = Gauge(
             "push_gateway_build_info", "Version of the gateway.", ("version", "python"), registry=self.registry
         )
@@ -86,6 +95,10 @@ class Metrics:
         """Count one stored push and how long it was owed."""
         self._owed.labels(on.value, app, outcome.label, outcome.reason.value).inc()
         self._owed_seconds.labels(on.value).observe(seconds)
+
+    def guard_withheld(self, app: str, reason: Reason) -> None:
+        """Count one 406 that the guard withheld, by what the provider said."""
+        self._withheld.labels(app, reason.value).inc()
 
     @contextmanager
     def provider_request(self, provider: str) -> Iterator[None]:
@@ -122,6 +135,10 @@ class Metrics:
     def watch_canary(self, results: Callable[[], Results]) -> None:
         """Read anew at every scrape how the last checks of the apps' credentials went."""
         self.registry.register(CanaryCollector(results))
+
+    def watch_guard(self, trips: Callable[[], Trips]) -> None:
+        """Read anew at every scrape for which apps the guard has tripped."""
+        self.registry.register(GuardCollector(trips))
 
     async def render(self) -> bytes:
         """Write all metrics in Prometheus' text format; the process's own are files to read, off the event loop."""
