@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 
 import pytest
 
+from gateway.config import GuardSettings
 from gateway.delivery.admission import Admission
 from gateway.delivery.breaker import Breakers
 from gateway.delivery.devices import Devices
@@ -12,7 +13,9 @@ from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.follower import Follower
 from gateway.delivery.gone import Gone
 from gateway.delivery.guard import Proofs
+from gateway.delivery.guard_watch import Guard
 from gateway.delivery.learned_ways import LearnedWays
+from gateway.delivery.notices import Notices
 from gateway.delivery.push import identified
 from gateway.delivery.snapshot import Member, Route
 from gateway.http2 import Pool
@@ -68,7 +71,8 @@ def dispatcher(
 ) -> Dispatcher:
     devices, metrics = Devices(store, clock, 1.0), Metrics(clock, "1.0")
     gone, learned = Gone(devices, clock), LearnedWays(devices, clock)
-    return Dispatcher(follower, providers, proofs, Breakers(clock), gone, learned, metrics, clock, 10.0)
+    guard = Guard(Notices(store.notices, clock), GuardSettings(), metrics, clock)
+    return Dispatcher(follower, providers, proofs, guard, Breakers(clock), gone, learned, metrics, clock, 10.0)
 
 
 ACCEPTED = Verdict(VerdictKind.ACCEPTED, Reason.DELIVERED, 200, provider_id="name")
