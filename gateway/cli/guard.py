@@ -11,6 +11,7 @@ from gateway.app import open_store
 from gateway.cli.output import json_option, local_time, print_json, print_table, utc_time
 from gateway.cli.running import run, settings_from
 from gateway.config import Settings
+from gateway.delivery.guard_watch import BELIEVED_SECONDS, UNREGISTERED
 from gateway.model.notice import Notice, NoticeKind
 from gateway.store.notice_port import NoticeStore
 
@@ -43,7 +44,8 @@ def show(config: Path | None, as_json: bool) -> None:
 def reset(config: Path | None, app: str) -> None:
     """Let tokens of an app be called dead again, whatever the guard has tripped for.
 
-    Do so once its credentials are mended, or when the tokens really are dead. Running gateways follow within seconds.
+    Do so once its credentials are mended, or when the tokens really are dead. Those that Apple or Google calls
+    unregistered are believed to be for an hour. Running gateways follow within seconds.
     """
     ended = _with_notices(config, lambda notices: _reset(notices, app))
     if ended:
@@ -67,9 +69,17 @@ async def _trips(notices: NoticeStore) -> list[Notice]:
 
 
 async def _reset(notices: NoticeStore, app: str) -> list[str]:
-    """Withdraw what stands for an app; return the reason codes."""
+    """Withdraw what stands for an app, and have its dead believed; return the reason codes."""
     standing = [trip for trip in await _trips(notices) if trip.subject == app]
-    return [trip.about for trip in standing if await notices.withdraw(trip.id)]
+    now = time.time()
+    for trip in standing:
+        if trip.about in UNREGISTERED:
+            believed = Notice(
+                kind=NoticeKind.GUARD_RESET, subject=app, about=trip.about, at=now, until=now + BELIEVED_SECONDS
+            )
+            await notices.post(believed)
+        await notices.withdraw(trip.id)
+    return [trip.about for trip in standing]
 
 
 def _facts(trip: Notice) -> dict[str, object]:

@@ -34,8 +34,10 @@ _SUSPICIOUS = (
     Reason.FCM_SENDER_ID_MISMATCH,
 )
 """What a wrong key, environment, project or topic of ours has a provider say of every token."""
-_UNREGISTERED = (Reason.APNS_UNREGISTERED, Reason.APNS_EXPIRED_TOKEN, Reason.FCM_UNREGISTERED)
+UNREGISTERED = (Reason.APNS_UNREGISTERED, Reason.APNS_EXPIRED_TOKEN, Reason.FCM_UNREGISTERED)
 """What is said of tokens that have died, which many do without a fault of ours."""
+BELIEVED_SECONDS = 3600.0
+"""How long an operator who resets a trip for one of these is believed that the tokens really are dead."""
 
 
 class _Threshold(NamedTuple):
@@ -66,7 +68,7 @@ class Guard:
         self._hold = settings.hold
         suspicious = _Threshold(settings.tokens, settings.share)
         unregistered = _Threshold(settings.unregistered_tokens, settings.unregistered_share)
-        self._thresholds = {**dict.fromkeys(_SUSPICIOUS, suspicious), **dict.fromkeys(_UNREGISTERED, unregistered)}
+        self._thresholds = {**dict.fromkeys(_SUSPICIOUS, suspicious), **dict.fromkeys(UNREGISTERED, unregistered)}
         self._capacity = max(suspicious.newest, suspicious.quarter.newest, unregistered.newest)
         self._lanes: dict[Lane, NewestTokens] = {}
         self._tripped: dict[tuple[str, Reason], Lane] = {}
@@ -115,6 +117,7 @@ class Guard:
             for reason in self._thresholds:
                 if lane.provider == _provider_of(reason):
                     self._notices.withdraw(NoticeKind.GUARD_TRIPPED, lane.app, reason.value)
+                    self._notices.withdraw(NoticeKind.GUARD_RESET, lane.app, reason.value)
 
     async def look(self) -> None:
         """Follow what others have posted, and begin anew where a trip is over."""
@@ -136,7 +139,8 @@ class Guard:
         trip = self._follow(lane.app, reason)
         tokens, threshold = self._tokens(lane), self._thresholds[reason]
         tokens.hear(device, reason, now)
-        if trip is None and _reached(threshold, tokens, reason, since=now - self._window):
+        must_trip = trip is None and _reached(threshold, tokens, reason, since=now - self._window)
+        if must_trip and not self._notices.standing(NoticeKind.GUARD_RESET, lane.app, reason.value):
             self._post(lane, verdict, tokens.tally(reason, threshold.newest))
             trip = self._follow(lane.app, reason)
         if trip is not None:

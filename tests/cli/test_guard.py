@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from gateway.delivery.guard_watch import BELIEVED_SECONDS
 from gateway.model.notice import Notice, NoticeKind
 from gateway.providers.simulator import Rule, Simulator
 from gateway.store.local_keys import local_vault
@@ -76,7 +77,10 @@ async def test_reset_ends_all_of_one_app_and_nothing_else(folder: Path) -> None:
     assert ended.out == (
         "Reset for chat: apns_bad_device_token, apns_unregistered. Gateways follow within seconds.\n"
     ), ended.err
-    assert await standing(folder) == [ANOTHER_ALARM, TRIPS[2]]
+    *others, believed = sorted(await standing(folder), key=lambda one: one.kind == NoticeKind.GUARD_RESET)
+    assert others == [ANOTHER_ALARM, TRIPS[2]]
+    assert (believed.subject, believed.about) == ("chat", "apns_unregistered")
+    assert believed.until == believed.at + BELIEVED_SECONDS
 
 
 async def test_where_nothing_is_tripped_it_says_so(tmp_path: Path) -> None:

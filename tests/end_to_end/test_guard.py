@@ -175,6 +175,14 @@ async def test_when_most_are_uninstalled_at_once_the_rest_is_not_believed(still:
     assert trips(still) == [("app", "apns_unregistered")]
 
 
+async def test_an_operator_who_says_that_they_really_are_dead_is_believed(still: Still) -> None:
+    still.simulator.set_rules([GONE_D])
+    assert (await codes(still, iphones(100, "d")))[-1] == "guard_tripped"
+    await reset(still, "apns_unregistered")
+    assert set(await codes(still, iphones(300, "da"))) == {"apns_unregistered"}
+    assert trips(still) == []
+
+
 async def test_where_fewer_than_half_are_uninstalled_each_ends(still: Still) -> None:
     still.simulator.set_rules([GONE_D])
     for one, other, dead in zip(iphones(180), iphones(180, "f"), iphones(180, "d"), strict=True):
@@ -237,13 +245,9 @@ async def test_a_trip_survives_a_restart(open_gateway: OpenGateway) -> None:
 
 async def test_the_operator_resets_it(still: Still) -> None:
     await trip(still)
-    await turns(still)
-    config, folder = still.simulator.data / "gateway.toml", still.simulator.data.parent
-    ended = await push_gateway("--config", config, "guard", "reset", "app", folder=folder)
-    assert ended.out == "Reset for app: apns_bad_device_token. Gateways follow within seconds.\n", ended.err
-    await turns(still)
+    await reset(still, "apns_bad_device_token")
     assert trips(still) == []
-    assert await codes(still, iphones(1, "f")) == ["apns_bad_device_token"]
+    assert await codes(still, iphones(5, "f")) == ["apns_bad_device_token"] * FEW + ["guard_suspects"]
 
 
 async def test_one_success_by_luck_ends_no_trip_but_several_do(still: Still) -> None:
@@ -308,6 +312,15 @@ async def test_what_was_found_late_is_not_told_while_it_is_tripped(still: Still)
     still.simulator.set_rules([])
     assert await codes(still, [late, *iphones(30)]) == ["delivered"] * 31
     assert (await still.push(late)).code == "delivered"
+
+
+async def reset(still: Still, reason: str) -> None:
+    """Reset the guard as an operator does, and let the gateway hear of it."""
+    await turns(still)
+    config, folder = still.simulator.data / "gateway.toml", still.simulator.data.parent
+    ended = await push_gateway("--config", config, "guard", "reset", "app", folder=folder)
+    assert ended.out == f"Reset for app: {reason}. Gateways follow within seconds.\n", ended.err
+    await turns(still)
 
 
 async def trip(still: Still) -> None:
