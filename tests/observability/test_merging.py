@@ -27,6 +27,7 @@ def worker(clock: ManualClock, traffic: PoolStatistics, expires_at: float = 2e9,
     metrics.watch(lambda: {"apns": traffic}, lambda: expiries, lambda: records, lambda: records, lambda: owed)
     metrics.watch_gateways(lambda: 2)
     metrics.watch_canary(lambda: [("Chat", "apns", expires_at > 1.85e9)])
+    metrics.watch_guard(lambda: [("Chat", "fcm_unregistered")])
     for _ in range(pushes):
         metrics.push(Platform.APN, "Chat", Delivered(), 0.04)
     families = families_of(metrics.registry)
@@ -64,6 +65,7 @@ def test_amounts_are_added_and_of_facts_one_is_taken(clock: ManualClock) -> None
     assert value(both, "push_store_up") == 1
     assert value(both, "push_http2_rtt_seconds", provider="apns") == 0.25
     assert value(both, "push_canary_success", app="Chat", provider="apns") == 0
+    assert value(both, "push_guard_tripped", app="Chat", reason="fcm_unregistered") == 1
     assert value(both, "push_credential_expiry_timestamp_seconds", app="Chat", kind="apns_certificate") == 1.8e9
     assert [
         sample.value for family in both if family.name == "push_gateway_build_info" for sample in family.samples
