@@ -57,16 +57,16 @@ async def open_gateway(simulator: Simulator, until: Callable[..., Any]) -> Async
     async with AsyncExitStack() as cleanup:
         secrets: list[str] = []
 
-        async def open_one(on: AsyncExitStack = cleanup, proven: bool = True, **guard: Any) -> Still:
+        async def open_one(on: AsyncExitStack = cleanup, begins: bool = True, **guard: Any) -> Still:
             settings = with_guard(await asyncio.to_thread(settings_of, simulator, DeliverySettings()), **guard)
             running = await start_gateway(simulator, on, settings, clock)
             if not secrets:
                 await running.register()
                 secrets.append(running.secret)
             running.secret = secrets[0]
-            if proven:
+            if begins:
                 await running.prove()
-            await on.enter_async_context(following(running.gateway))
+                await on.enter_async_context(following(running.gateway))
             return Still(running, clock, until)
 
         yield open_one
@@ -239,7 +239,7 @@ async def test_a_trip_survives_a_restart(open_gateway: OpenGateway) -> None:
     async with AsyncExitStack() as until_stopped:
         before = await open_gateway(until_stopped)
         await trip(before)
-    after = await open_gateway(proven=False)
+    after = await open_gateway(begins=False)
     assert await codes(after, iphones(1, "f")) == ["guard_tripped"]
 
 
@@ -269,6 +269,15 @@ async def test_new_credentials_end_a_trip_and_prove_themselves_anew(still: Still
     await still.running.gateway.follower.check()
     assert trips(still) == []
     assert await codes(still, iphones(1, "f")) == ["apns_bad_device_token_unproven"]
+
+
+async def test_new_credentials_are_under_no_suspicion(still: Still) -> None:
+    still.simulator.set_rules([BAD_D])
+    assert (await codes(still, iphones(10, "d")))[-1] == "guard_suspects"
+    apns, _ = await asyncio.to_thread(credentials, still.simulator, environment="sandbox")
+    await still.running.registry.update_app("app", apns=apns)
+    await still.running.gateway.follower.check()
+    assert await codes(still, [*iphones(1), *iphones(1, "da")]) == ["delivered", "apns_bad_device_token"]
 
 
 async def test_on_hold_what_would_be_refused_is_sent_once_it_is_mended(open_gateway: OpenGateway) -> None:
