@@ -183,6 +183,16 @@ async def test_an_operator_who_says_that_they_really_are_dead_is_believed(still:
     assert trips(still) == []
 
 
+async def test_with_new_credentials_an_operator_has_said_nothing(still: Still) -> None:
+    still.simulator.set_rules([GONE_D])
+    await codes(still, iphones(100, "d"))
+    await reset(still, "apns_unregistered")
+    apns, _ = await asyncio.to_thread(credentials, still.simulator, environment="sandbox")
+    await still.running.registry.update_app("app", apns=apns)
+    await still.running.gateway.follower.check()
+    assert (await codes(still, iphones(100, "da")))[-1] == "guard_tripped"
+
+
 async def test_where_fewer_than_half_are_uninstalled_each_ends(still: Still) -> None:
     still.simulator.set_rules([GONE_D])
     for one, other, dead in zip(iphones(180), iphones(180, "f"), iphones(180, "d"), strict=True):
@@ -214,6 +224,27 @@ async def test_another_project_s_tokens_are_told(still: Still) -> None:
     assert trips(still) == [("app", "fcm_sender_id_mismatch")]
 
 
+async def test_tokens_that_no_app_of_a_workspace_knows_are_told_of_each(still: Still) -> None:
+    _, fcm = await asyncio.to_thread(credentials, still.simulator)
+    await still.running.registry.add_app("other", None, fcm)
+    await still.running.registry.update_workspace("workspace", apps=("app", "other"))
+    await still.running.gateway.follower.check()
+    still.simulator.set_rules([Rule(platform="fcm", reason="SENDER_ID_MISMATCH")])
+    assert (await codes(still, androids(20)))[-1] == "guard_tripped"
+    assert trips(still) == [("app", "fcm_sender_id_mismatch"), ("other", "fcm_sender_id_mismatch")]
+
+
+async def test_tokens_that_the_next_app_knows_are_no_surprise(still: Still) -> None:
+    _, fcm = await asyncio.to_thread(credentials, still.simulator)
+    await still.running.registry.add_app("other", None, fcm)
+    await still.running.registry.update_workspace("workspace", apps=("app", "other"))
+    await still.running.gateway.follower.check()
+    for token in androids(30):
+        still.simulator.set_rules([Rule(platform="fcm", reason="SENDER_ID_MISMATCH", times=1)])
+        assert (await still.push(token)).code == "delivered"
+    assert trips(still) == []
+
+
 async def test_the_official_app_s_tokens_are_no_surprise_to_who_forwards(still: Still) -> None:
     await still.running.registry.update_workspace("workspace", forward=True)
     await still.running.gateway.follower.check()
@@ -233,6 +264,18 @@ async def test_a_trip_holds_on_every_gateway_and_ends_on_every_one(open_gateway:
     await turns(first)
     assert await codes(second, iphones(5, "f")) == ["apns_bad_device_token"] * FEW + ["guard_suspects"]
     assert trips(first) == trips(second) == []
+
+
+async def test_who_heard_nothing_while_it_was_tripped_begins_anew_after_it(open_gateway: OpenGateway) -> None:
+    first, second = await open_gateway(), await open_gateway()
+    second.simulator.set_rules([BAD])
+    await codes(second, iphones(GUARD.tokens - 1, "b"))
+    await trip(first)
+    await turns(first)
+    first.running.gateway.notices.withdraw(NoticeKind.GUARD_TRIPPED, *TRIPPED[0])
+    await turns(first)
+    assert await codes(second, iphones(1, "c")) == ["apns_bad_device_token"]
+    assert trips(second) == []
 
 
 async def test_a_trip_survives_a_restart(open_gateway: OpenGateway) -> None:
@@ -298,8 +341,8 @@ async def test_on_hold_it_ends_with_its_lifetime(open_gateway: OpenGateway) -> N
     await trip(still)
     await still.clock.advance(3600.0)
     await still.empty()
-    assert {(one.outcome, one.reason) for one in await still.log()} >= {("expired", "expired")}
-    assert not any(one.outcome == "token_dead" for one in (await still.log())[-16:])
+    outcomes = Counter(one.outcome for one in await still.log())
+    assert outcomes == {"delivered": 2, "token_dead": FEW, "expired": GUARD.tokens - FEW}
 
 
 async def test_on_hold_a_ring_is_refused(open_gateway: OpenGateway) -> None:
