@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.delivery.guard import judge
+from gateway.delivery.judgement import judge
 from gateway.model.explanation import explain
 from gateway.model.outcome import (
     Cleared,

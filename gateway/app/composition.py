@@ -9,6 +9,7 @@ import msgspec
 from gateway import __version__
 from gateway.app.background import in_background
 from gateway.app.forwarding import forwarding_to
+from gateway.app.limiting import Limiting, limiting
 from gateway.app.owing import Owed, owe, renew
 from gateway.app.reach import open_providers, open_upstream, open_webhook
 from gateway.app.watches import Watches, watches_over
@@ -22,11 +23,11 @@ from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.duplicates import Duplicates
 from gateway.delivery.follower import Follower
 from gateway.delivery.gone import Gone
-from gateway.delivery.guard import Proofs
-from gateway.delivery.guard_watch import Guard
+from gateway.delivery.guard import Guard
 from gateway.delivery.heartbeat import Pulse
 from gateway.delivery.learned_ways import LearnedWays
 from gateway.delivery.notices import Notices
+from gateway.delivery.proofs import Proofs
 from gateway.delivery.records import DeliveryLog
 from gateway.model.clock import Clock
 from gateway.model.outbox import OutboxStatistics
@@ -58,6 +59,8 @@ class Gateway(msgspec.Struct, frozen=True):
     books: Bookkeeping
     devices: Devices
     watches: Watches
+    limits: Limiting
+    guard: Guard
     metrics: Metrics
     clock: Clock
 
@@ -102,24 +105,15 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
         follower = Follower(opened.store, providers, proofs, clock)
         watches = watches_over(follower, providers, opened.store.notices, webhook, settings.providers, clock)
         breakers = Breakers(clock, watches.lanes)
+        guard = Guard(follower, watches.notices, settings.guard, metrics, clock)
         pulse = Pulse(opened.store.heartbeats, opened.vault, follower, clock, __version__)
-        guard = Guard(watches.notices, settings.guard, metrics, clock)
-        await watches.notices.look()  # what has tripped stays so before the first push
+        limits = limiting(opened.store.usage, follower, watches.notices, settings.limits, lambda: pulse.live, clock)
+        gone, learned = Gone(devices, clock), LearnedWays(devices, clock)
         dispatcher = Dispatcher(
-            follower,
-            providers,
-            proofs,
-            guard,
-            breakers,
-            Gone(devices, clock),
-            LearnedWays(devices, clock),
-            metrics,
-            clock,
-            settings.providers.timeout,
-            settings.delivery.fcm_repeat_unanswered,
+            follower, providers, proofs, guard, breakers, gone, learned, metrics, clock, *_attempts_of(settings)
         )
         books = Bookkeeping(deliveries, devices, watches.dead_letters, metrics, clock)
-        owed = owe(opened.store, dispatcher, breakers, guard, follower, books, settings, clock)
+        owed = owe(opened.store, dispatcher, breakers, guard, limits.allowance, follower, books, settings, clock)
         forwarding = forwarding_to(
             upstream, owed.handover, devices, watches.notices, breakers, metrics, settings.forwarding, clock
         )
@@ -130,22 +124,29 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             follower=follower,
             pulse=pulse,
             providers=providers,
-            admission=Admission(follower, opened.vault, clock),
-            desk=Desk(Duplicates(opened.store, clock), forwarding, dispatcher, opened.vault, clock),
+            admission=Admission(follower, opened.vault, limits.strangers, clock),
+            desk=Desk(limits.allowance, Duplicates(opened.store, clock), forwarding, dispatcher, opened.vault, clock),
             owed=owed,
             deliveries=deliveries,
             books=books,
             devices=devices,
             watches=watches,
+            limits=limits,
+            guard=guard,
             metrics=metrics,
             clock=clock,
         )
-        _watch(gateway)
-        follower.tell(lambda lanes: renew(owed, lanes))
+        _connect(gateway)
         try:
             yield gateway
         finally:
+            await limits.usage.flush()
             await proofs.flush()
+
+
+def _attempts_of(settings: Settings) -> tuple[float, bool]:
+    """Say how many seconds an attempt may take, and whether Google gets a push again whose answer never came."""
+    return settings.providers.timeout, settings.delivery.fcm_repeat_unanswered
 
 
 @asynccontextmanager
@@ -156,6 +157,14 @@ async def _writing(records: RecordsT) -> AsyncIterator[RecordsT]:
             yield records
     finally:
         await records.flush()
+
+
+def _connect(gateway: Gateway) -> None:
+    """Let parts hear of each other that do not know each other."""
+    gateway.follower.tell(gateway.guard.renewed)
+    gateway.follower.tell(lambda lanes: renew(gateway.owed, lanes))
+    gateway.guard.tell(gateway.owed.redelivery.renewed)
+    _watch(gateway)
 
 
 def _watch(gateway: Gateway) -> None:
@@ -169,7 +178,7 @@ def _watch(gateway: Gateway) -> None:
     )
     gateway.metrics.watch_gateways(lambda: gateway.pulse.live)
     gateway.metrics.watch_canary(gateway.watches.canary.results)
-    gateway.metrics.watch_guard(gateway.owed.guard.trips)
+    gateway.metrics.watch_guard(lambda: ((trip.app, trip.reason.value) for trip in gateway.guard.trips()))
 
 
 def _outbox_statistics(owed: Owed, follower: Follower) -> OutboxStatistics:

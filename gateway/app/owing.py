@@ -1,13 +1,16 @@
 """All that takes care of stored pushes, put together."""
 
+from functools import partial
+
 import msgspec
 
 from gateway.config import Settings
+from gateway.delivery.allowance import Allowance
 from gateway.delivery.bookkeeping import Bookkeeping
 from gateway.delivery.breaker import Breakers
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.follower import Follower
-from gateway.delivery.guard_watch import Guard
+from gateway.delivery.guard import Guard
 from gateway.delivery.handover import Handover
 from gateway.delivery.late_verdicts import LateVerdicts
 from gateway.delivery.outbox import Outbox
@@ -24,7 +27,6 @@ class Owed(msgspec.Struct, frozen=True):
     """All that takes care of stored pushes."""
 
     breakers: Breakers
-    guard: Guard
     outbox: Outbox
     late_verdicts: LateVerdicts
     handover: Handover
@@ -36,6 +38,7 @@ def owe(
     dispatcher: Dispatcher,
     breakers: Breakers,
     guard: Guard,
+    allowance: Allowance,
     follower: Follower,
     books: Bookkeeping,
     settings: Settings,
@@ -43,19 +46,24 @@ def owe(
 ) -> Owed:
     """Put together what takes care of stored pushes on a store."""
     delivery, places = settings.delivery, Places(settings.limits.app_in_flight)
-    outbox = Outbox(store, clock, OutboxLimits(delivery.outbox_max, delivery.outbox_max_per_workspace))
+    outbox = Outbox(
+        store,
+        clock,
+        OutboxLimits(delivery.outbox_max, delivery.outbox_max_per_workspace),
+        partial(_own_shares, follower),
+    )
     late_verdicts = LateVerdicts(store, clock)
     settlement = Settlement(outbox, late_verdicts, books, clock)
     return Owed(
         breakers=breakers,
-        guard=guard,
         outbox=outbox,
         late_verdicts=late_verdicts,
         handover=Handover(
             dispatcher,
+            allowance,
             breakers,
-            late_verdicts,
             guard,
+            late_verdicts,
             outbox,
             places,
             settlement,
@@ -66,9 +74,15 @@ def owe(
     )
 
 
+def _own_shares(follower: Follower, workspace: str, app: str) -> tuple[int | None, int | None]:
+    """Say how many stored pushes a workspace (its id) and an app may have, where that differs from the settings."""
+    member = follower.snapshot.by_id(workspace) if follower.snapshot else None
+    of_app = follower.snapshot.limits_of(app).outbox if follower.snapshot else None
+    return member.workspace.limits.outbox if member else None, of_app
+
+
 def renew(owed: Owed, lanes: frozenset[Lane]) -> None:
     """Begin anew with new credentials."""
     for lane in lanes:
         owed.breakers.renewed(lane)
-    owed.guard.renewed(lanes)
     owed.redelivery.renewed(lanes)

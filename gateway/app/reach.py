@@ -1,6 +1,7 @@
 """The way to Apple and Google, as the settings say."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -61,14 +62,17 @@ async def open_webhook(
     """Open the way for alarms, if one is set; its connection is closed with the block.
 
     Raises:
-        SettingsError: the proxy or the authorities to trust cannot be used.
+        SettingsError: the URL, the proxy or the authorities to trust cannot be used.
     """
     if not alarms.webhook_url:
         yield None
         return
+    url = alarms.webhook_url.reveal()
+    if not re.match("https?://[^/]+", url):
+        raise SettingsError("alarms.webhook_url: expected a URL such as https://alarms.example.com/hook")
     egress = await asyncio.to_thread(_egress, settings)
     tls = await asyncio.to_thread(egress.own_tls)
-    webhook = HttpWebhook(alarms.webhook_url, alarms.webhook_secret, tls, egress, clock)
+    webhook = HttpWebhook(url, alarms.webhook_secret, tls, egress, clock)
     try:
         yield webhook
     finally:

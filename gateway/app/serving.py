@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.app.background import in_background
 from gateway.app.composition import Gateway
 from gateway.config import ServerSettings, Settings
-from gateway.delivery.guard_watch import LOOK_SECONDS
+from gateway.delivery import guard
 from gateway.delivery.key_watch import KeyWatch
 from gateway.delivery.looks import repeatedly
 from gateway.web.doors import operator_door, public_door
@@ -39,6 +39,7 @@ async def following(gateway: Gateway) -> AsyncIterator[None]:
     """Keep the gateway's snapshot and its keys up to date while the block runs, and let others know that it lives."""
     try:
         async with in_background(*_followings(gateway)):
+            await gateway.notices.has_looked.wait()  # what stands must be known before the first push
             yield
     finally:
         await gateway.watches.flush()
@@ -49,7 +50,8 @@ def _followings(gateway: Gateway) -> Iterator[Coroutine[Any, Any, None]]:
     yield gateway.follower.run()
     yield gateway.pulse.run()
     yield from gateway.watches.runs()
-    yield repeatedly(gateway.owed.guard.look, LOOK_SECONDS, gateway.clock, "guard")
+    yield from gateway.limits.runs()
+    yield repeatedly(gateway.guard.look, guard.LOOK_SECONDS, gateway.clock, "guard")
     if gateway.key_files is not None:
         yield KeyWatch(gateway.key_files, gateway.clock).run()
 
@@ -78,6 +80,7 @@ def public_app(
         gateway.admission,
         gateway.desk,
         gateway.books,
+        gateway.limits.usage,
         gateway.metrics,
         gateway.clock,
         server.trusted_proxies,

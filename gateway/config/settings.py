@@ -108,9 +108,9 @@ class ForwardingSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class AlarmsSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whom to tell of what an operator should know at once."""
+    """Whom to tell of what an operator should know at once; URLs of chats hold a secret of their own."""
 
-    webhook_url: OptionalWebUrl = ""
+    webhook_url: Secret = Secret("")
     webhook_secret: Secret = Secret("")
 
 

@@ -3,9 +3,9 @@
 from gateway.delivery.breaker import Breakers
 from gateway.delivery.follower import Follower
 from gateway.delivery.gone import Gone
-from gateway.delivery.guard import Proofs, judge
-from gateway.delivery.guard_watch import Guard
+from gateway.delivery.guard import Guard
 from gateway.delivery.learned_ways import LearnedWays, environment_of
+from gateway.delivery.proofs import Proofs
 from gateway.delivery.push import Push, Report
 from gateway.delivery.snapshot import Member, Route
 from gateway.model.clock import Clock
@@ -117,11 +117,11 @@ class Dispatcher:
         route, verdict = max(tried, key=lambda attempt: _weight(attempt[1]))
         if verdict.kind is VerdictKind.ACCEPTED and len(routes) > 1:
             self._learned.worked(route, push.device)
-        judged = all(verdict.kind is VerdictKind.SUSPECT for _, verdict in tried)
-        proven = judged and self._proven([route for route, _ in tried])
-        agreed = {route.app: None for route, said in tried if said.reason is verdict.reason}
-        weighed = self._guard.weighed(judge(self._as_configured(verdict), proven), verdict, agreed, push)
-        outcome = await self._gone.confirmed(weighed, push, answer_by)
+        is_suspect = all(verdict.kind is VerdictKind.SUSPECT for _, verdict in tried)
+        proven = is_suspect and self._proven([route for route, _ in tried])
+        by = [route for route, said in tried if said.reason is verdict.reason]
+        judged = self._guard.judged(self._as_configured(verdict), proven, push, by)
+        outcome = await self._gone.confirmed(judged, push, answer_by)
         is_foreign = verdict.kind is VerdictKind.FOREIGN
         return Report(outcome, push, route.app, verdict, attempts, environment_of(route), is_foreign)
 

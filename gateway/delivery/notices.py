@@ -42,6 +42,8 @@ class Notices:
         self._listeners: list[Listener] = []
         self._tidy_at = clock.monotonic()
         self._store_answers = True
+        self.has_looked = asyncio.Event()
+        """Set once the store has been asked, whatever it answered."""
 
     def standing(self, kind: NoticeKind, subject: str, about: str = "") -> Notice | None:
         """Return the notice of this kind on this subject and matter, if it stands; asks nobody."""
@@ -74,7 +76,8 @@ class Notices:
     async def run(self) -> None:
         """Follow the store until cancelled."""
         while True:
-            await self.look()
+            await self._turn()
+            self.has_looked.set()
             await self._clock.sleep(POLL_SECONDS)
 
     async def flush(self) -> None:
@@ -97,8 +100,7 @@ class Notices:
         else:
             self._standing.pop(change.notice.id, None)
 
-    async def look(self) -> None:
-        """Write down what waits, and read what stands; where the store does not answer, at the next look."""
+    async def _turn(self) -> None:
         try:
             await self._write()
             await self._read()

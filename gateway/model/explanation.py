@@ -44,8 +44,8 @@ _OWN = {
         "",
     ),
     Reason.STORED_HELD: (
-        "The app or the workspace is on hold; the gateway keeps the push until it is resumed.",
-        "The gateway's operator resumes it: `push-gateway app resume NAME`, `push-gateway workspace resume NAME`.",
+        "The app or the workspace is on hold, or the guard has tripped; the gateway keeps the push until that ends.",
+        "The operator ends it: `push-gateway app resume NAME`, `... workspace resume NAME`, `... guard reset NAME`.",
     ),
     Reason.FORWARDED: (
         "The official gateway took the push.",
@@ -156,12 +156,12 @@ _OWN = {
         "Give the servers there the right Push_gateway: `push-gateway workspace rotate NAME` prints a new one.",
     ),
     Reason.GUARD_TRIPPED: (
-        "Apple or Google calls many tokens of this app dead at once: rather its key or environment is wrong.",
+        "Apple or Google refuses many tokens of this app at once: rather its key, topic or environment is wrong.",
         "See `push-gateway guard show`; mend the app's credentials, or type `push-gateway guard reset APP`.",
     ),
-    Reason.GUARD_SUSPECTS: (
-        "Most of the last tokens of this app were called no tokens, so this one is not ended yet.",
-        "Nothing to do: the next push to it is tried again. If it goes on, check the app's key and environment.",
+    Reason.GUARD_UNCONFIRMED: (
+        "Apple or Google calls the token dead, but others of this app too, and has taken nothing in between.",
+        "Nothing to do: if the token is dead, it ends with a later push, once the app delivers to another.",
     ),
     Reason.FORWARDED_TOKEN_DEAD: (
         "The official gateway says that the device token is dead.",

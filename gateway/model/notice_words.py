@@ -31,9 +31,9 @@ def sentence_of(notice: Notice) -> str:
 
 def _guard_tripped(notice: Notice) -> NoticeWords:
     return NoticeWords(
-        f"Many tokens of the app {notice.subject} are called dead at once ({notice.about}): rather its key or"
-        " environment is wrong.",
-        "See `push-gateway guard show` and mend the app's credentials. If the tokens really are dead:",
+        f"Many tokens of the app {notice.subject} are refused at once ({notice.about}): rather its key, topic or"
+        " environment is wrong. None of them ends by it.",
+        "Mend the app's credentials; see `push-gateway app show`. If the tokens really are dead:",
         f"push-gateway guard reset {quote(notice.subject)}",
     )
 
@@ -79,7 +79,7 @@ def _quota(notice: Notice) -> NoticeWords:
     return NoticeWords(
         f"The pushes of {notice.subject} for this month come to their end ({notice.about}).",
         "Raise its limit:",
-        f"push-gateway workspace update {quote(notice.subject)} --per-month N",
+        f"push-gateway {notice.about.partition(' ')[0]} update {quote(notice.subject)} --per-month N",
     )
 
 
@@ -114,7 +114,6 @@ def _provider(notice: Notice) -> str:
 
 _WORDS = {
     NoticeKind.GUARD_TRIPPED: _guard_tripped,
-    NoticeKind.GUARD_RESET: _for_gateways,
     NoticeKind.FORWARDING_PAUSED: _forwarding_paused,
     NoticeKind.BREAKER_OPEN: _breaker_open,
     NoticeKind.CREDENTIALS_REFUSED: _credentials_refused,

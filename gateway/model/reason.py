@@ -45,7 +45,7 @@ class Reason(StrEnum):
     APP_BUSY = "app_busy"
     FAILED_TOO_OFTEN = "failed_too_often"
     GUARD_TRIPPED = "guard_tripped"
-    GUARD_SUSPECTS = "guard_suspects"
+    GUARD_UNCONFIRMED = "guard_unconfirmed"
     FORWARDED_TOKEN_DEAD = "forwarded_token_dead"
     FORWARDED_TOKEN_KEPT = "forwarded_token_kept"
     FORWARDED_REJECTED = "forwarded_rejected"

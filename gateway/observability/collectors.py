@@ -18,7 +18,7 @@ Results = Iterable[tuple[str, str, bool]]
 """App, provider, and whether the last check of the app's credentials there went well."""
 
 Trips = Iterable[tuple[str, str]]
-"""App, and the reason code for which the guard has tripped."""
+"""App and reason code of what has tripped the guard."""
 
 _GAUGES: tuple[tuple[str, str, Callable[[PoolStatistics], float | None]], ...] = (
     ("push_http2_streams", "Requests under way on connections.", lambda pool: pool.in_flight),
@@ -112,7 +112,7 @@ class CanaryCollector(Collector):
 
 
 class GuardCollector(Collector):
-    """For which apps the guard has tripped."""
+    """What has tripped the guard."""
 
     def __init__(self, trips: Callable[[], Trips]) -> None:
         self._trips = trips
@@ -120,9 +120,7 @@ class GuardCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Ask, and tell it in Prometheus' terms."""
         tripped = GaugeMetricFamily(
-            "push_guard_tripped",
-            "Apps whose tokens seem to die in numbers: none is called dead.",
-            labels=("app", "reason"),
+            "push_guard_tripped", "Verdicts that end no token of an app at the moment.", labels=("app", "reason")
         )
         for app, reason in self._trips():
             tripped.add_metric((app, reason), 1)

@@ -13,6 +13,7 @@ from gateway.model.notification import Platform
 from gateway.model.outbox import OutboxStatistics
 from gateway.model.outcome import Outcome
 from gateway.model.reason import Reason
+from gateway.observability.busy_names import BusyNames
 from gateway.observability.collectors import (
     BacklogCollector,
     CanaryCollector,
@@ -45,6 +46,13 @@ class Metrics:
             ("platform", "app", "outcome", "reason"),
             registry=self.registry,
         )
+        self._of_workspaces = Counter(
+            "push_workspace_requests",
+            "Pushes of the busiest workspaces, and of all others together, by what became of them.",
+            ("workspace", "outcome"),
+            registry=self.registry,
+        )
+        self._busy = BusyNames()
         self._owed = Counter(
             "push_stored_finished",
             "Pushes that were stored, by what became of them in the end.",
@@ -56,6 +64,12 @@ class Metrics:
             "From a stored push's request to its end.",
             ("platform",),
             buckets=_OWED_SECONDS,
+            registry=self.registry,
+        )
+        self._withheld = Counter(
+            "push_guard_withheld",
+            "Verdicts that would have ended a token, and did not as the fault may be ours.",
+            ("app", "reason"),
             registry=self.registry,
         )
         self._seconds = Histogram(
@@ -75,12 +89,6 @@ class Metrics:
         self._inflight = Gauge(
             "push_inflight", "Pushes waiting for a provider's answer.", ("provider",), registry=self.registry
         )
-        self._withheld = Counter(
-            "push_guard_withheld",
-            "Tokens that a provider called dead and the guard did not.",
-            ("app", "reason"),
-            registry=self.registry,
-        )
         self._build = Gauge(
             "push_gateway_build_info", "Version of the gateway.", ("version", "python"), registry=self.registry
         )
@@ -91,13 +99,17 @@ class Metrics:
         self._requests.labels(on.value, app, outcome.label, outcome.reason.value).inc()
         self._seconds.labels(on.value).observe(seconds)
 
+    def workspace_request(self, workspace: str, outcome: Outcome) -> None:
+        """Count one push of a workspace, by its name if it is busy enough to have one here."""
+        self._of_workspaces.labels(self._busy.label_of(workspace), outcome.label).inc()
+
     def owed_finished(self, on: Platform, app: str, outcome: Outcome, seconds: float) -> None:
         """Count one stored push and how long it was owed."""
         self._owed.labels(on.value, app, outcome.label, outcome.reason.value).inc()
         self._owed_seconds.labels(on.value).observe(seconds)
 
-    def guard_withheld(self, app: str, reason: Reason) -> None:
-        """Count one 406 that the guard withheld, by what the provider said."""
+    def withheld(self, app: str, reason: Reason) -> None:
+        """Count one token that was not called dead, and the verdict that would have done so."""
         self._withheld.labels(app, reason.value).inc()
 
     @contextmanager
@@ -137,7 +149,7 @@ class Metrics:
         self.registry.register(CanaryCollector(results))
 
     def watch_guard(self, trips: Callable[[], Trips]) -> None:
-        """Read anew at every scrape for which apps the guard has tripped."""
+        """Read anew at every scrape what has tripped the guard."""
         self.registry.register(GuardCollector(trips))
 
     async def render(self) -> bytes:

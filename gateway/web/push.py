@@ -6,10 +6,12 @@ import structlog
 from aiohttp import web
 
 from gateway.delivery.admission import Admission
+from gateway.delivery.allowance import TOO_MUCH
 from gateway.delivery.bookkeeping import Bookkeeping, told
 from gateway.delivery.desk import Desk
 from gateway.delivery.push import Original, Report
 from gateway.delivery.snapshot import Member
+from gateway.delivery.usage import UsageCounter
 from gateway.model.address import Network
 from gateway.model.clock import Clock
 from gateway.model.notification import new_push_id
@@ -32,6 +34,7 @@ class PushDoor:
         admission: Admission,
         desk: Desk,
         books: Bookkeeping,
+        usage: UsageCounter,
         metrics: Metrics,
         clock: Clock,
         trusted_proxies: Sequence[Network],
@@ -39,6 +42,7 @@ class PushDoor:
         self._admission = admission
         self._desk = desk
         self._books = books
+        self._usage = usage
         self._metrics = metrics
         self._clock = clock
         self._trusted_proxies = trusted_proxies
@@ -73,10 +77,15 @@ class PushDoor:
         ms = round(seconds * 1000, 1)
         self._metrics.push(platform, report.app or "none", outcome, seconds)
         workspace = visit.member.workspace.name if visit.member else None
-        # strangers could fill the log; a stored push is logged when it is done
-        if workspace is not None and not isinstance(outcome, Stored):
-            self._books.finished(visit.push_id, workspace, platform.value, report, ms)
-        log.info("push", **told(visit.push_id, workspace, platform.value, report), ms=ms)
+        is_one_of_many = outcome.reason in TOO_MUCH
+        if workspace is not None:
+            self._usage.count(workspace, report.app, outcome.label)
+            self._metrics.workspace_request(workspace, outcome)
+            # strangers could fill the log, and who sends too fast; a stored push is logged when it is done
+            if not (is_one_of_many or isinstance(outcome, Stored)):
+                self._books.finished(visit.push_id, workspace, platform.value, report, ms)
+        tell = log.debug if is_one_of_many else log.info
+        tell("push", **told(visit.push_id, workspace, platform.value, report), ms=ms)
 
 
 class _Visit:

@@ -1,137 +1,108 @@
-"""`push-gateway guard ...`, and the guard of several workers."""
+"""The guard by the command line, and in several workers."""
 
 import asyncio
-import time
 from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 
-from gateway.delivery.guard_watch import BELIEVED_SECONDS
-from gateway.model.notice import Notice, NoticeKind
+from gateway.config import GuardSettings
 from gateway.providers.simulator import Rule, Simulator
-from gateway.store.local_keys import local_vault
-from gateway.store.sqlite import SqliteStore
-from tests.cli.process import PATIENCE, Ended, push_gateway
+from tests.cli.process import PATIENCE, push_gateway
 from tests.cli.server import Server, served
-from tests.end_to_end.running import message
-from tests.notices import notice
+from tests.end_to_end.flood import dead, flood, iphones
+from tests.end_to_end.receiver import receiving
+from tests.end_to_end.running import TOPIC, Answer, message
 
-NOW = float(round(time.time()))
-BAD_TOKEN = "400 BadDeviceToken for 20 tokens, while 1 were taken"
-TRIPS = [
-    notice("chat", kind=NoticeKind.GUARD_TRIPPED, about="apns_bad_device_token", words=BAD_TOKEN, at=NOW),
-    notice("chat", kind=NoticeKind.GUARD_TRIPPED, about="apns_unregistered", at=NOW - 60.0),
-    notice("other", kind=NoticeKind.GUARD_TRIPPED, about="fcm_sender_id_mismatch", at=NOW - 3600.0),
-]
-ANOTHER_ALARM = notice("chat", kind=NoticeKind.BREAKER_OPEN, about="apns", at=NOW)
-ALL_BAD = Rule(platform="fcm", status=400, reason="INVALID_ARGUMENT")
-FEW = 4
-"""How many tokens one worker ends before it suspects that they are not to blame."""
+WORKERS = 2
+BAD_TOKENS = Rule(platform="apns", status=400, reason="BadDeviceToken")
+TRIPPED = (422, "guard_tripped")
+TENTH = GuardSettings().tokens // 10
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system has no /proc")
 
 
-async def open_store(folder: Path) -> SqliteStore:
-    """Open the store that the commands use in a folder."""
-    return await SqliteStore.open(folder / "data" / "gateway.db", lambda is_new: local_vault(folder / "data", is_new))
+class Site:
+    """Several workers, and the command line beside them."""
+
+    def __init__(self, folder: Path, server: Server, session: aiohttp.ClientSession, env: dict[str, str]) -> None:
+        self._folder = folder
+        self._server = server
+        self._session = session
+        self._env = env
+
+    async def command(self, *arguments: str | Path) -> Any:
+        return await push_gateway(
+            "--config", self._folder / "data" / "gateway.toml", *arguments, folder=self._folder, env=self._env
+        )
+
+    async def push(self, token: str) -> Answer:
+        url = self._server.push_url.replace("/gcm/", "/apn/")
+        async with self._session.post(url, json=message(token)) as answer:
+            return Answer(answer.status, answer.headers, await answer.read())
+
+    async def pushes(self, tokens: Iterable[str]) -> Counter[tuple[int, str]]:
+        return await flood(self.push, tokens)
+
+    async def trips(self) -> list[dict[str, str]]:
+        return (await self.command("guard", "show", "--json")).json
 
 
-@pytest.fixture
-async def folder(tmp_path: Path) -> Path:
-    """Where the commands find what stands."""
-    store = await open_store(tmp_path)
-    for one in (*TRIPS, ANOTHER_ALARM):
-        await store.notices.post(one)
-    await store.close()
-    return tmp_path
+@asynccontextmanager
+async def site(folder: Path, **env: str) -> AsyncIterator[Site]:
+    """Serve an app of Apple's; the block begins when all workers know it."""
+    key = ("--apns-key", folder / "data" / "AuthKey_SIMKEY0001.p8", "--apns-key-id", "SIMKEY0001")
+    async with served(folder, WORKERS, **env) as server, aiohttp.ClientSession() as session:
+        here = Site(folder, server, session, env)
+        ended = await here.command("app", "update", "app", *key, "--apns-team-id", "SIMTEAM001", "--apns-topic", TOPIC)
+        assert ended.code == 0, ended.err
+        await server.served.line_with('"event":"snapshot_loaded"', times=2 * WORKERS)
+        yield here
 
 
-async def standing(folder: Path) -> list[Notice]:
-    store = await open_store(folder)
-    found = await store.notices.all()
-    await store.close()
-    return found
+async def test_with_several_workers_a_sandbox_key_ends_no_token(tmp_path: Path, simulator: Simulator) -> None:
+    simulator.set_rules([BAD_TOKENS])
+    async with site(tmp_path) as here:
+        answers = await here.pushes(iphones(10_000))
+        assert dead(answers) == 0
+        assert answers[TRIPPED] >= 10_000 - WORKERS * GuardSettings().tokens
 
 
-async def types(folder: Path, *arguments: str) -> Ended:
-    return await push_gateway("guard", *arguments, folder=folder)
+async def test_of_a_proven_app_each_worker_ends_a_tenth_of_the_threshold_at_most(
+    tmp_path: Path, simulator: Simulator
+) -> None:
+    async with site(tmp_path) as here:
+        assert await here.pushes(iphones(200)) == {(200, "delivered"): 200}
+        simulator.set_rules([BAD_TOKENS])
+        assert 1 <= dead(await here.pushes(iphones(1000))) <= WORKERS * TENTH
 
 
-async def test_show_lists_what_is_tripped(folder: Path) -> None:
-    shown = (await types(folder, "show")).out
-    for trip in TRIPS:
-        assert trip.about in shown
-    assert BAD_TOKEN in shown
-    assert "breaker_open" not in shown
-
-
-async def test_show_as_json(folder: Path) -> None:
-    shown = (await types(folder, "show", "--json")).json
-    assert [(one["app"], one["reason"]) for one in shown] == [(trip.subject, trip.about) for trip in TRIPS]
-    assert shown[0]["words"] == BAD_TOKEN
-    assert shown[0]["since"].startswith(time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(NOW)))
-
-
-async def test_reset_ends_all_of_one_app_and_nothing_else(folder: Path) -> None:
-    ended = await types(folder, "reset", "chat")
-    assert ended.out == (
-        "Reset for chat: apns_bad_device_token, apns_unregistered. Gateways follow within seconds.\n"
-    ), ended.err
-    *others, believed = sorted(await standing(folder), key=lambda one: one.kind == NoticeKind.GUARD_RESET)
-    assert others == [ANOTHER_ALARM, TRIPS[2]]
-    assert (believed.subject, believed.about) == ("chat", "apns_unregistered")
-    assert believed.until == believed.at + BELIEVED_SECONDS
-
-
-async def test_where_nothing_is_tripped_it_says_so(tmp_path: Path) -> None:
-    assert (await types(tmp_path, "show")).out == "The guard has not tripped for any app.\n"
-    ended = await types(tmp_path, "reset", "chat")
-    assert (ended.code, ended.out) == (0, "The guard has not tripped for chat; see `push-gateway guard show`.\n")
-
-
-async def statuses(server: Server, tokens: list[str]) -> Counter[int]:
-    """Push to each token once, over many connections, so that every worker has some."""
-    found, left = Counter[int](), iter(tokens)
-
-    async def send() -> None:
-        async with aiohttp.ClientSession() as session:
-            for token in left:
-                async with session.post(server.push_url, json=message(token)) as answer:
-                    found[answer.status] += 1
-
-    await asyncio.gather(*(send() for _ in range(20)))
-    return found
-
-
-def androids(number: int, first: str) -> list[str]:
-    return [f"fcmtok:{first}{index:030d}" for index in range(number)]
-
-
-async def trips_told(server: Server) -> int:
-    """How many trips the metrics tell of."""
-    async with aiohttp.ClientSession() as session, session.get(f"{server.operator}/metrics") as answer:
-        return (await answer.text()).count("\npush_guard_tripped{")
-
-
-async def test_two_workers_end_no_token_by_a_key_that_has_proven_nothing(tmp_path: Path, simulator: Simulator) -> None:
-    simulator.set_rules([ALL_BAD])
-    async with served(tmp_path, 2) as server:
-        assert await statuses(server, androids(2000, "a")) == {422: 2000}
-        for worker in (1, 2):
-            await server.served.line_with(rf'^(?=.*"worker":{worker}\b).*"reason":"guard_tripped"')
-        config = tmp_path / "data" / "gateway.toml"
+async def test_what_has_tripped_is_shown_and_reset_and_running_workers_follow(
+    tmp_path: Path, simulator: Simulator
+) -> None:
+    async with receiving() as receiver, site(tmp_path, PUSH_GATEWAY_ALARMS__WEBHOOK_URL=receiver.url) as here:
+        assert (await here.command("guard", "show")).out == "Nothing has tripped.\n"
+        await here.pushes(iphones(200))
+        simulator.set_rules([BAD_TOKENS])
+        await here.pushes(iphones(200))
         async with asyncio.timeout(PATIENCE):
-            while await trips_told(server) != 1:
+            while not (trips := await here.trips()):
                 pass
-            while await trips_told(server):  # a worker may write down its own trip after the first reset
-                ended = await push_gateway("--config", config, "guard", "reset", "app", folder=tmp_path)
-                assert ended.code == 0, ended.err
-
-
-async def test_two_workers_end_few_by_a_key_that_was_good(tmp_path: Path, simulator: Simulator) -> None:
-    async with served(tmp_path, 2) as server:
-        assert await statuses(server, androids(400, "a")) == {200: 400}
-        simulator.set_rules([ALL_BAD])
-        found = await statuses(server, androids(2000, "b"))
-        assert set(found) == {406, 422}
-        assert found[406] <= 2 * FEW
+        assert [(trip["app"], trip["reason"]) for trip in trips] == [("app", "apns_bad_device_token")]
+        assert trips[0]["words"].startswith("400 BadDeviceToken of 2")
+        assert "apns_bad_device_token" in (await here.command("guard", "show")).out
+        assert (await here.push("dead" * 16)).code == "guard_tripped"
+        ended = await here.command("guard", "reset", "app")
+        assert (ended.code, ended.out) == (0, "Reset: app (apns_bad_device_token).\n")
+        assert await here.trips() == []
+        assert [state for state, _, _ in receiver.told("guard_tripped")] == ["on", "over"]
+        async with asyncio.timeout(PATIENCE):
+            while (await here.push("dead" * 16)).code == "guard_tripped":
+                pass
+        again = await here.command("guard", "reset", "app")
+        assert (again.code, again.out) == (1, "")
+        assert "push-gateway guard show" in again.err

@@ -11,7 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from gateway.delivery.follower import Follower
-from gateway.delivery.guard import Proofs
+from gateway.delivery.proofs import Proofs
 from gateway.delivery.registry import Registry
 from gateway.model.app import ApnsCredentials, ApnsEnvironment, FcmCredentials
 from gateway.model.workspace import Workspace

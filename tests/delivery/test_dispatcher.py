@@ -12,12 +12,13 @@ from gateway.delivery.devices import Devices
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.follower import Follower
 from gateway.delivery.gone import Gone
-from gateway.delivery.guard import Proofs
-from gateway.delivery.guard_watch import Guard
+from gateway.delivery.guard import Guard
 from gateway.delivery.learned_ways import LearnedWays
 from gateway.delivery.notices import Notices
+from gateway.delivery.proofs import Proofs
 from gateway.delivery.push import identified
 from gateway.delivery.snapshot import Member, Route
+from gateway.delivery.strangers import Strangers
 from gateway.http2 import Pool
 from gateway.model.app import ApnsCredentials, App, FcmCredentials
 from gateway.model.notification import Kind, Notification
@@ -71,7 +72,7 @@ def dispatcher(
 ) -> Dispatcher:
     devices, metrics = Devices(store, clock, 1.0), Metrics(clock, "1.0")
     gone, learned = Gone(devices, clock), LearnedWays(devices, clock)
-    guard = Guard(Notices(store.notices, clock), GuardSettings(), metrics, clock)
+    guard = Guard(follower, Notices(store.notices, clock), GuardSettings(), metrics, clock)
     return Dispatcher(follower, providers, proofs, guard, Breakers(clock), gone, learned, metrics, clock, 10.0)
 
 
@@ -219,7 +220,9 @@ async def test_while_the_store_does_not_answer_an_unknown_secret_is_for_later(
 ) -> None:
     await follower.check()
     await store.close()
-    assert await Admission(follower, VAULT, clock).admit("secret", None) == Later(Reason.STORE_UNAVAILABLE)
+    assert await Admission(follower, VAULT, Strangers(0, clock), clock).admit("secret", None) == Later(
+        Reason.STORE_UNAVAILABLE
+    )
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from structlog.testing import capture_logs
 
 from gateway.delivery.follower import MAX_MISSES, POLL_SECONDS, Follower
-from gateway.delivery.guard import Proofs
+from gateway.delivery.proofs import Proofs
 from gateway.delivery.registry import Registry
 from gateway.model.app import ApnsCredentials, ApnsEnvironment, FcmCredentials
 from gateway.model.errors import StoreError

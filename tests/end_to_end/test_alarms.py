@@ -4,11 +4,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from aiohttp import web
 from structlog.testing import capture_logs
 
 from gateway.app import following
@@ -17,45 +17,36 @@ from gateway.delivery.canary import AGAIN_SECONDS, LOOK_SECONDS
 from gateway.model.notice import Notice, NoticeKind
 from gateway.model.secret import Secret
 from gateway.providers.simulator import Rule, Simulator
+from tests.anywhere import ANYWHERE
 from tests.clock import ManualClock
+from tests.end_to_end.receiver import Receiver, receiving
 from tests.end_to_end.running import ANDROID, IPHONE, credentials, settings_of, start_gateway
 from tests.end_to_end.still import Still
 
 KEPT = DeliverySettings()
 
 
-class Receiver:
-    """An operator's webhook."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.alarms: list[dict[str, Any]] = []
-        self.bodies: list[bytes] = []
-
-    async def handle(self, request: web.Request) -> web.Response:
-        self.bodies.append(await request.read())
-        self.alarms.append(msgspec.json.decode(self.bodies[-1]))
-        return web.Response()
-
-    def told(self, alarm: str) -> list[tuple[str, str, str]]:
-        return [(one["state"], one["about"], one["words"]) for one in self.alarms if one["alarm"] == alarm]
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as running:
+        yield running
 
 
 @pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    receiver, app = Receiver(), web.Application()
-    app.router.add_post("/hook", receiver.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.0)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    yield receiver
-    await runner.cleanup()
+def clock() -> ManualClock:
+    return ManualClock(time.time())
+
+
+@pytest.fixture
+async def simulator(data: Path, clock: ManualClock) -> AsyncIterator[Simulator]:
+    """The providers' clock is the gateway's, which may be far ahead of this machine's."""
+    async with Simulator(data, ANYWHERE, clock) as running:
+        yield running
 
 
 @pytest.fixture
 def settings(simulator: Simulator, receiver: Receiver) -> Settings:
-    alarms = AlarmsSettings(webhook_url=receiver.url, webhook_secret=Secret("hush"))
+    alarms = AlarmsSettings(webhook_url=Secret(receiver.url), webhook_secret=Secret("hush"))
     return msgspec.structs.replace(settings_of(simulator, KEPT), alarms=alarms)
 
 
@@ -64,10 +55,9 @@ OpenGateway = Callable[[], Awaitable[Still]]
 
 @pytest.fixture
 async def open_gateway(
-    simulator: Simulator, settings: Settings, until: Callable[..., Any]
+    simulator: Simulator, settings: Settings, clock: ManualClock, until: Callable[..., Any]
 ) -> AsyncIterator[OpenGateway]:
     """Open gateways on one store and one clock, which follow it; the first registers the app."""
-    clock = ManualClock(time.time())
     async with AsyncExitStack() as cleanup:
         opened: list[Still] = []
 

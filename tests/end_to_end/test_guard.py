@@ -1,15 +1,10 @@
-"""Other people's tokens: when many of an app are called dead at once, none of them ends.
-
-A key for Apple's sandbox behind a production app, a database of tokens from another project: to the provider each
-token is as good as dead, and each 406 would be for ever.
-"""
+"""When an app's tokens are refused in numbers, none of them ends by a fault of ours."""
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -18,404 +13,290 @@ from cryptography.fernet import Fernet
 
 from gateway.app import following
 from gateway.config import DeliverySettings, EncryptionSettings, GuardSettings, Settings, StoreSettings
-from gateway.delivery.guard_watch import LOOK_SECONDS
-from gateway.delivery.notices import POLL_SECONDS
-from gateway.model.app import ApnsEnvironment
-from gateway.model.notice import NoticeKind
+from gateway.delivery.guard import Trip
+from gateway.model.clock import Clock, SystemClock
+from gateway.model.device import DeviceQuery
+from gateway.model.notice import Notice, NoticeKind
+from gateway.model.reason import Reason
 from gateway.model.secret import Secret
 from gateway.model.store_url import StoreUrl
 from gateway.providers.simulator import Rule, Simulator
-from tests.cli.process import push_gateway
 from tests.clock import ManualClock
-from tests.end_to_end.running import (
-    PUSHKIT,
-    TOPIC,
-    Running,
-    credentials,
-    message,
-    settings_of,
-    start_gateway,
-)
+from tests.end_to_end.flood import androids, dead, flood, iphones
+from tests.end_to_end.running import Running, credentials, message, settings_of, start_gateway
 from tests.end_to_end.still import Still
 
-GUARD = GuardSettings()
-BAD = Rule(platform="apns", reason="BadDeviceToken")
-BAD_D = Rule(platform="apns", reason="BadDeviceToken", token_prefix="d")
-GONE_D = Rule(platform="apns", status=410, timestamp=4_000_000_000_000, token_prefix="d")
-FEW = 4
-"""How many tokens one process ends before it suspects that they are not to blame."""
-TRIPPED = [("app", "apns_bad_device_token")]
-SANDBOX_KEY = Rule(environment="production", reason="BadDeviceToken")
-
-OpenGateway = Callable[..., Awaitable[Still]]
+BAD_TOKENS = Rule(platform="apns", status=400, reason="BadDeviceToken")
+UNINSTALLED = Rule(platform="apns", status=410, reason="Unregistered")
+TRIPPED = (422, "guard_tripped")
+TRIP = Trip("app", Reason.APNS_BAD_DEVICE_TOKEN)
+TENTH = GuardSettings().tokens // 10
 
 
 @pytest.fixture
-async def open_gateway(simulator: Simulator, until: Callable[..., Any]) -> AsyncIterator[OpenGateway]:
-    """Open gateways on one store and one clock; the first registers the app. Each is stopped by its own `stop`."""
+def settings(simulator: Simulator) -> Settings:
+    return settings_of(simulator, DeliverySettings())
+
+
+class Gateways:
+    """Opens gateways on one store and one clock; the first registers the app."""
+
+    def __init__(self, simulator: Simulator, settings: Settings, clock: Clock) -> None:
+        self.simulator = simulator
+        self.settings = settings
+        self.clock = clock
+
+    async def open(self, cleanup: AsyncExitStack, secret: str = "") -> Running:
+        running = await start_gateway(self.simulator, cleanup, self.settings, self.clock)
+        running.secret = secret
+        if not secret:
+            await running.register()
+        await cleanup.enter_async_context(following(running.gateway))
+        return running
+
+
+@pytest.fixture
+async def still(simulator: Simulator, settings: Settings, until: Callable[..., Any]) -> AsyncIterator[Still]:
     clock = ManualClock(time.time())
     async with AsyncExitStack() as cleanup:
-        secrets: list[str] = []
-
-        async def open_one(on: AsyncExitStack = cleanup, begins: bool = True, **guard: Any) -> Still:
-            settings = with_guard(await asyncio.to_thread(settings_of, simulator, DeliverySettings()), **guard)
-            running = await start_gateway(simulator, on, settings, clock)
-            if not secrets:
-                await running.register()
-                secrets.append(running.secret)
-            running.secret = secrets[0]
-            if begins:
-                await running.prove()
-                await on.enter_async_context(following(running.gateway))
-            return Still(running, clock, until)
-
-        yield open_one
+        running = await Gateways(simulator, settings, clock).open(cleanup)
+        yield Still(running, clock, until)
         simulator.set_rules([])
 
 
-@pytest.fixture
-async def still(open_gateway: OpenGateway) -> Still:
-    return await open_gateway()
+async def pushes(running: Running, tokens: Iterable[str]) -> Counter[tuple[int, str]]:
+    def push(token: str) -> Awaitable[Any]:
+        return running.push("gcm" if ":" in token else "apn", message(token))
+
+    return await flood(push, tokens)
 
 
-def with_guard(settings: Settings, **guard: Any) -> Settings:
-    nobody = msgspec.structs.replace(settings.forwarding, url="https://127.0.0.1:1")
-    return msgspec.structs.replace(settings, guard=GuardSettings(**guard), forwarding=nobody)
+def trips(running: Running) -> list[Trip]:
+    return list(running.gateway.guard.trips())
 
 
-def iphones(number: int, first: str = "e") -> list[str]:
-    return [f"{first}{index:0{64 - len(first)}x}" for index in range(number)]
+async def metrics(running: Running) -> str:
+    return (await running.get(f"{running.operator_url}/metrics")).body.decode()
 
 
-def androids(number: int) -> list[str]:
-    return [f"fcmtok:{index:030d}" for index in range(number)]
+async def test_a_sandbox_key_behind_a_production_app_ends_no_token(still: Still) -> None:
+    still.simulator.set_rules([BAD_TOKENS])
+    answers = await pushes(still.running, iphones(10_000))
+    assert dead(answers) == 0
+    assert answers == {(422, "apns_bad_device_token_unproven"): 19, TRIPPED: 9981}
+    page = await metrics(still.running)
+    assert 'push_guard_tripped{app="app",reason="apns_bad_device_token"} 1.0' in page
 
 
-async def codes(still: Still, tokens: list[str], **options: Any) -> list[str]:
-    """Push to each; return what was said."""
-    return [(await still.push(token, **options)).code for token in tokens]
+async def test_sandbox_builds_in_place_of_a_proven_app_end_a_tenth_of_the_threshold(still: Still) -> None:
+    assert await pushes(still.running, iphones(500)) == {(200, "delivered"): 500}
+    still.simulator.set_rules([BAD_TOKENS])
+    answers = await pushes(still.running, iphones(2000))
+    assert dead(answers) == TENTH
+    assert answers[422, "guard_unconfirmed"] <= GuardSettings().tokens
+    assert answers[TRIPPED] >= 2000 - 40
+    assert trips(still.running) == [TRIP]
+    assert await still.running.gateway.store.devices.find(DeviceQuery(is_dead=True), None, 999) == []
 
 
-def trips_of(running: Running) -> list[tuple[str, str]]:
-    return [(one.subject, one.about) for one in running.gateway.notices.all() if one.kind is NoticeKind.GUARD_TRIPPED]
-
-
-def trips(still: Still) -> list[tuple[str, str]]:
-    return trips_of(still.running)
-
-
-async def turns(still: Still) -> None:
-    """Let all gateways write what they have to say, read what others have said, and look at it."""
-    for _ in range(3):
-        await still.clock.advance(POLL_SECONDS + LOOK_SECONDS)
-        await asyncio.sleep(0.05)
-
-
-async def test_a_sandbox_key_behind_a_production_app_ends_no_token(gateway: Running) -> None:
-    gateway.simulator.set_rules([SANDBOX_KEY])
-    assert await statuses_of([gateway], iphones(10_000)) == {422: 10_000}
-    assert trips_of(gateway) == TRIPPED
-    assert (await gateway.push("apn", message(iphones(1, "f")[0]))).code == "guard_tripped"
-
-
-async def test_a_proven_key_that_suddenly_knows_no_token_ends_few(still: Still) -> None:
-    assert set(await codes(still, iphones(200))) == {"delivered"}
-    still.simulator.set_rules([BAD])
-    said = await codes(still, iphones(200))
-    assert said == ["apns_bad_device_token"] * FEW + ["guard_suspects"] * 15 + ["guard_tripped"] * 181
-    assert trips(still) == TRIPPED
-    metrics = (await still.running.get(f"{still.running.operator_url}/metrics")).body.decode()
-    assert 'push_guard_tripped{app="app",reason="apns_bad_device_token"} 1.0' in metrics
-    assert 'push_guard_withheld_total{app="app",reason="apns_bad_device_token"} 196.0' in metrics
-
-
-async def test_what_the_server_is_told_names_the_provider_s_reason(still: Still) -> None:
-    await trip(still)
-    answer = await still.push(iphones(1, "f")[0])
-    assert (answer.status, answer.code) == (422, "guard_tripped")
+async def test_what_is_withheld_is_counted_and_explained(still: Still) -> None:
+    await still.running.prove()
+    still.simulator.set_rules([BAD_TOKENS])
+    answers = await pushes(still.running, iphones(100))
+    answer = await still.push()
+    assert (answer.status, answer.code) == TRIPPED
     assert "apns_bad_device_token" in answer.document["error"]
-    assert "push-gateway guard reset APP" in answer.document["error"]
+    assert "push-gateway guard show" in answer.document["error"]
+    withheld = f'push_guard_withheld_total{{app="app",reason="apns_bad_device_token"}} {101 - dead(answers)}.0'
+    assert withheld in await metrics(still.running)
+    overview = (await still.running.get(f"{still.running.operator_url}/")).body.decode()
+    assert "push-gateway guard reset app" in overview
 
 
-async def test_single_dead_tokens_among_others_end_at_once(still: Still) -> None:
-    still.simulator.set_rules([BAD_D])
-    for one, other, dead in zip(iphones(60), iphones(60, "f"), iphones(60, "d"), strict=True):
-        assert await codes(still, [one, other, dead]) == ["delivered", "delivered", "apns_bad_device_token"]
-    assert trips(still) == []
+async def test_dead_tokens_among_good_ones_end_at_once(still: Still) -> None:
+    await still.running.prove()
+    still.simulator.set_rules([msgspec.structs.replace(BAD_TOKENS, token_prefix="dead")])
+    for number in range(30):
+        assert (await still.push(f"dead{number:060x}")).status == 406
+        assert (await still.push(f"a{number:063x}")).status == 200
 
 
-async def test_a_device_that_gets_many_pushes_does_not_speak_for_others(still: Still) -> None:
-    still.simulator.set_rules([BAD_D])
-    said = []
-    for dead in iphones(30, "d"):
-        assert await codes(still, iphones(1) * 3) == ["delivered"] * 3
-        said.append((await still.push(dead)).code)
-    assert said == ["apns_bad_device_token"] * FEW + ["guard_suspects"] * 15 + ["guard_tripped"] * 11
+async def test_a_mass_uninstall_is_not_believed(still: Still) -> None:
+    still.simulator.set_rules([msgspec.structs.replace(UNINSTALLED, token_prefix="0")])
+    mixed = (f"{first}{number:063x}" for number in range(1, 301) for first in "0abc")
+    assert dead(await pushes(still.running, mixed)) == 300, "a quarter of them is not over half"
+    assert trips(still.running) == []
+    answers = await pushes(still.running, iphones(400, 1000))
+    assert dead(answers) <= 100
+    assert answers[TRIPPED] >= 300
+    assert trips(still.running) == [Trip("app", Reason.APNS_UNREGISTERED)]
 
 
-async def test_one_token_that_is_refused_again_and_again_counts_once(still: Still) -> None:
-    still.simulator.set_rules([BAD_D])
-    assert set(await codes(still, iphones(1, "d") * 50)) == {"apns_bad_device_token"}
+@pytest.mark.parametrize("reason", ["DeviceTokenNotForTopic", "TopicDisallowed", "BadTopic"])
+async def test_a_wrong_topic_trips_it_too(still: Still, reason: str) -> None:
+    still.simulator.set_rules([Rule(platform="apns", reason=reason)])
+    assert dead(await pushes(still.running, iphones(100))) == 0
+    assert [trip.app for trip in trips(still.running)] == ["app"]
 
 
-async def test_what_was_said_long_ago_trips_nothing_but_is_not_forgotten(still: Still) -> None:
-    still.simulator.set_rules([BAD])
-    await codes(still, iphones(GUARD.tokens - 1))
-    await still.clock.advance(GUARD.minutes * 60)
-    assert await codes(still, iphones(1, "d")) == ["guard_suspects"]
-    assert trips(still) == []
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        (Rule(platform="fcm", status=400, reason="INVALID_ARGUMENT"), Reason.FCM_INVALID_TOKEN),
+        (Rule(platform="fcm", status=403, reason="SENDER_ID_MISMATCH"), Reason.FCM_SENDER_ID_MISMATCH),
+    ],
+)
+async def test_googles_verdicts_trip_it_and_leave_apples_tokens_alone(still: Still, rule: Rule, reason: Reason) -> None:
+    await still.running.prove()
+    still.simulator.set_rules([rule, msgspec.structs.replace(BAD_TOKENS, token_prefix="dead")])
+    assert dead(await pushes(still.running, androids(100))) <= TENTH
+    assert trips(still.running) == [Trip("app", reason)]
+    assert (await still.push("dead" * 16)).status == 406
 
 
-async def test_when_most_are_uninstalled_at_once_the_rest_is_not_believed(still: Still) -> None:
-    still.simulator.set_rules([GONE_D])
-    said = [await codes(still, list(pair)) for pair in zip(iphones(110), iphones(110, "d"), strict=True)]
-    dead = [code for _, code in said]
-    assert dead == ["apns_unregistered"] * 99 + ["guard_tripped"] * 11
-    assert {alive for alive, _ in said} == {"delivered"}
-    assert trips(still) == [("app", "apns_unregistered")]
-
-
-async def test_an_operator_who_says_that_they_really_are_dead_is_believed(still: Still) -> None:
-    still.simulator.set_rules([GONE_D])
-    assert (await codes(still, iphones(100, "d")))[-1] == "guard_tripped"
-    await reset(still, "apns_unregistered")
-    assert set(await codes(still, iphones(300, "da"))) == {"apns_unregistered"}
-    assert trips(still) == []
-
-
-async def test_with_new_credentials_an_operator_has_said_nothing(still: Still) -> None:
-    still.simulator.set_rules([GONE_D])
-    await codes(still, iphones(100, "d"))
-    await reset(still, "apns_unregistered")
-    apns, _ = await asyncio.to_thread(credentials, still.simulator, environment="sandbox")
-    await still.running.registry.update_app("app", apns=apns)
-    await still.running.gateway.follower.check()
-    assert (await codes(still, iphones(100, "da")))[-1] == "guard_tripped"
-
-
-async def test_where_fewer_than_half_are_uninstalled_each_ends(still: Still) -> None:
-    still.simulator.set_rules([GONE_D])
-    for one, other, dead in zip(iphones(180), iphones(180, "f"), iphones(180, "d"), strict=True):
-        assert await codes(still, [one, other, dead]) == ["delivered", "delivered", "apns_unregistered"]
-
-
-async def test_one_bad_app_trips_no_other(still: Still) -> None:
+async def test_one_app_in_trouble_does_not_trip_another(still: Still) -> None:
+    await still.running.prove()
     apns, _ = await asyncio.to_thread(credentials, still.simulator)
-    await still.running.registry.add_app("other", msgspec.structs.replace(apns, topics=("com.example.other",)), None)
+    other = msgspec.structs.replace(apns, topics=("com.example.other",), fingerprint="other")
+    await still.running.registry.add_app("other", other, None)
     await still.running.registry.update_workspace("workspace", apps=("app", "other"))
     await still.running.gateway.follower.check()
-    other = {"topic": "com.example.other"}
-    still.simulator.set_rules([BAD_D])
-    await codes(still, iphones(20), **other)
-    assert (await codes(still, iphones(30, "d")))[-1] == "guard_tripped"
-    assert await codes(still, [*iphones(1, "da"), *iphones(1)], **other) == ["apns_bad_device_token", "delivered"]
-    assert trips(still) == TRIPPED
+    still.simulator.set_rules([msgspec.structs.replace(BAD_TOKENS, token_prefix="0")])
+    assert dead(await pushes(still.running, iphones(100))) == TENTH
+    assert trips(still.running) == [TRIP]
+    topic = "com.example.other"
+    assert (await still.push("1" * 64, topic=topic)).status == 200
+    assert (await still.push("0" * 64, topic=topic)).status == 406
 
 
-async def test_faults_of_the_topic_are_told_though_they_end_no_token(still: Still) -> None:
-    still.simulator.set_rules([Rule(platform="apns", reason="DeviceTokenNotForTopic")])
-    said = await codes(still, iphones(30))
-    assert said == ["apns_device_token_not_for_topic"] * 19 + ["guard_tripped"] * 11
-
-
-async def test_another_project_s_tokens_are_told(still: Still) -> None:
-    still.simulator.set_rules([Rule(platform="fcm", reason="SENDER_ID_MISMATCH")])
-    assert await codes(still, androids(20)) == ["fcm_sender_id_mismatch"] * 19 + ["guard_tripped"]
-    assert trips(still) == [("app", "fcm_sender_id_mismatch")]
-
-
-async def test_tokens_that_no_app_of_a_workspace_knows_are_told_of_each(still: Still) -> None:
-    _, fcm = await asyncio.to_thread(credentials, still.simulator)
-    await still.running.registry.add_app("other", None, fcm)
-    await still.running.registry.update_workspace("workspace", apps=("app", "other"))
-    await still.running.gateway.follower.check()
-    still.simulator.set_rules([Rule(platform="fcm", reason="SENDER_ID_MISMATCH")])
-    assert (await codes(still, androids(20)))[-1] == "guard_tripped"
-    assert trips(still) == [("app", "fcm_sender_id_mismatch"), ("other", "fcm_sender_id_mismatch")]
-
-
-async def test_tokens_that_the_next_app_knows_are_no_surprise(still: Still) -> None:
-    _, fcm = await asyncio.to_thread(credentials, still.simulator)
-    await still.running.registry.add_app("other", None, fcm)
-    await still.running.registry.update_workspace("workspace", apps=("app", "other"))
-    await still.running.gateway.follower.check()
-    for token in androids(30):
-        still.simulator.set_rules([Rule(platform="fcm", reason="SENDER_ID_MISMATCH", times=1)])
-        assert (await still.push(token)).code == "delivered"
-    assert trips(still) == []
-
-
-async def test_the_official_app_s_tokens_are_no_surprise_to_who_forwards(still: Still) -> None:
-    await still.running.registry.update_workspace("workspace", forward=True)
-    await still.running.gateway.follower.check()
-    still.simulator.set_rules([Rule(platform="fcm", reason="SENDER_ID_MISMATCH")])
-    assert set(await codes(still, androids(30))) == {"forwarding_failed"}
-    assert trips(still) == []
-
-
-async def test_a_trip_holds_on_every_gateway_and_ends_on_every_one(open_gateway: OpenGateway) -> None:
-    first, second = await open_gateway(), await open_gateway()
-    second.simulator.set_rules([BAD])
-    await codes(second, iphones(GUARD.tokens - 1, "b"))
-    await trip(first)
-    await turns(first)
-    assert await codes(second, iphones(1, "c")) == ["guard_tripped"]
-    first.running.gateway.notices.withdraw(NoticeKind.GUARD_TRIPPED, *TRIPPED[0])
-    await turns(first)
-    assert await codes(second, iphones(5, "f")) == ["apns_bad_device_token"] * FEW + ["guard_suspects"]
-    assert trips(first) == trips(second) == []
-
-
-async def test_who_heard_nothing_while_it_was_tripped_begins_anew_after_it(open_gateway: OpenGateway) -> None:
-    first, second = await open_gateway(), await open_gateway()
-    second.simulator.set_rules([BAD])
-    await codes(second, iphones(GUARD.tokens - 1, "b"))
-    await trip(first)
-    await turns(first)
-    first.running.gateway.notices.withdraw(NoticeKind.GUARD_TRIPPED, *TRIPPED[0])
-    await turns(first)
-    assert await codes(second, iphones(1, "c")) == ["apns_bad_device_token"]
-    assert trips(second) == []
-
-
-async def test_a_trip_survives_a_restart(open_gateway: OpenGateway) -> None:
-    async with AsyncExitStack() as until_stopped:
-        before = await open_gateway(until_stopped)
-        await trip(before)
-    after = await open_gateway(begins=False)
-    assert await codes(after, iphones(1, "f")) == ["guard_tripped"]
-
-
-async def test_the_operator_resets_it(still: Still) -> None:
-    await trip(still)
-    await reset(still, "apns_bad_device_token")
-    assert trips(still) == []
-    assert await codes(still, iphones(5, "f")) == ["apns_bad_device_token"] * FEW + ["guard_suspects"]
-
-
-async def test_one_success_by_luck_ends_no_trip_but_several_do(still: Still) -> None:
-    await trip(still)
-    still.simulator.set_rules([BAD_D])
-    assert await codes(still, iphones(1) * 9) == ["delivered"] * 9
-    assert await codes(still, [*iphones(2, "d"), *iphones(5)]) == ["guard_tripped"] * 2 + ["delivered"] * 5
-    assert trips(still) == TRIPPED, "too many are still refused"
-    assert await codes(still, iphones(6)) == ["delivered"] * 6
-    assert trips(still) == []
-    assert await codes(still, iphones(1, "dd")) == ["apns_bad_device_token"]
-
-
-async def test_new_credentials_end_a_trip_and_prove_themselves_anew(still: Still) -> None:
-    await trip(still)
-    apns, _ = await asyncio.to_thread(credentials, still.simulator, environment="sandbox")
-    assert apns.environment is ApnsEnvironment.SANDBOX
-    await still.running.registry.update_app("app", apns=apns)
-    await still.running.gateway.follower.check()
-    assert trips(still) == []
-    assert await codes(still, iphones(1, "f")) == ["apns_bad_device_token_unproven"]
-
-
-async def test_new_credentials_are_under_no_suspicion(still: Still) -> None:
-    still.simulator.set_rules([BAD_D])
-    assert (await codes(still, iphones(10, "d")))[-1] == "guard_suspects"
-    apns, _ = await asyncio.to_thread(credentials, still.simulator, environment="sandbox")
-    await still.running.registry.update_app("app", apns=apns)
-    await still.running.gateway.follower.check()
-    assert await codes(still, [*iphones(1), *iphones(1, "da")]) == ["delivered", "apns_bad_device_token"]
-
-
-async def test_on_hold_what_would_be_refused_is_sent_once_it_is_mended(open_gateway: OpenGateway) -> None:
-    still = await open_gateway(hold=True)
-    await trip(still)
-    answers = [await still.push(token) for token in iphones(5, "f")]
-    assert [(answer.status, answer.code) for answer in answers] == [(200, "stored_later")] * 5
-    assert not still.running.gateway.owed.breakers.open()
-    still.simulator.set_rules([])
-    still.simulator.clear()
-    await still.empty()
-    assert {push.token for push in still.simulator.received} >= set(iphones(5, "f"))
-    assert trips(still) == []
-
-
-async def test_on_hold_it_ends_with_its_lifetime(open_gateway: OpenGateway) -> None:
-    still = await open_gateway(hold=True)
-    await trip(still)
-    await still.clock.advance(3600.0)
-    await still.empty()
-    outcomes = Counter(one.outcome for one in await still.log())
-    assert outcomes == {"delivered": 2, "token_dead": FEW, "expired": GUARD.tokens - FEW}
-
-
-async def test_on_hold_a_ring_is_refused(open_gateway: OpenGateway) -> None:
-    still = await open_gateway(hold=True)
-    await trip(still)
-    created = datetime.fromtimestamp(still.clock.now(), UTC).isoformat()
-    ring = {"notificationType": "voip", "type": "incoming_call", "createdAt": created}
-    assert (await still.push(PUSHKIT, topic=f"{TOPIC}.voip", payload=ring)).code == "guard_tripped"
-
-
-async def test_what_was_found_late_is_not_told_while_it_is_tripped(still: Still) -> None:
-    late = iphones(1, "f")[0]
-    still.simulator.set_rules([Rule(status=503, times=1), BAD])
-    assert (await still.push(late)).code == "stored_later"
-    await still.empty()
-    await still.out_of_line(late)
-    await trip(still)
-    assert (await still.push(late)).code == "guard_tripped"
-    still.simulator.set_rules([])
-    assert await codes(still, [late, *iphones(30)]) == ["delivered"] * 31
-    assert (await still.push(late)).code == "delivered"
-
-
-async def reset(still: Still, reason: str) -> None:
-    """Reset the guard as an operator does, and let the gateway hear of it."""
-    await turns(still)
-    config, folder = still.simulator.data / "gateway.toml", still.simulator.data.parent
-    ended = await push_gateway("--config", config, "guard", "reset", "app", folder=folder)
-    assert ended.out == f"Reset for app: {reason}. Gateways follow within seconds.\n", ended.err
-    await turns(still)
-
-
-async def trip(still: Still) -> None:
-    """Have Apple call every token of an app none until the guard trips."""
-    still.simulator.set_rules([BAD])
-    await codes(still, iphones(GUARD.tokens))
-    assert trips(still) == TRIPPED
-
-
-@pytest.mark.parametrize("is_proven", [False, True])
-async def test_two_gateways_on_one_mongodb_end_few_tokens_or_none(
-    simulator: Simulator, mongo_url: StoreUrl, until: Callable[..., Any], is_proven: bool
-) -> None:
-    settings = msgspec.structs.replace(
-        await asyncio.to_thread(settings_of, simulator),
-        store=StoreSettings(url=mongo_url),
-        encryption=EncryptionSettings(keys=(Secret(Fernet.generate_key().decode()),), lookup_key=Secret("a long text")),
-    )
+async def test_a_trip_survives_a_restart(simulator: Simulator, settings: Settings) -> None:
+    gateways = Gateways(simulator, settings, SystemClock())
     async with AsyncExitStack() as cleanup:
-        first, second = [await start_gateway(simulator, cleanup, settings) for _ in range(2)]
-        await first.register()
-        second.secret = first.secret
-        for running in (first, second):
-            await cleanup.enter_async_context(following(running.gateway))
-            await running.gateway.follower.check()
-            if is_proven:
-                await running.prove()
-        simulator.set_rules([SANDBOX_KEY])
-        statuses = await statuses_of([first, second], iphones(2000))
-        assert set(statuses) == {406, 422} if is_proven else {422}
-        assert statuses[406] <= 2 * FEW
-        await until(lambda: all(running.gateway.owed.guard.is_tripped(["app"]) for running in (first, second)))
+        before = await gateways.open(cleanup)
+        await before.prove()
+        simulator.set_rules([BAD_TOKENS])
+        await pushes(before, iphones(100))
+    async with AsyncExitStack() as cleanup:
+        after = await gateways.open(cleanup, before.secret)
+        assert trips(after) == [TRIP]
+        assert await pushes(after, iphones(100)) == {TRIPPED: 100}
 
 
-async def statuses_of(gateways: list[Running], tokens: list[str]) -> Counter[int]:
-    """Push to each token once, to one gateway after the other, many at a time; return what was answered."""
-    left = iter(enumerate(tokens))
-    statuses = Counter[int]()
+async def test_successes_in_numbers_reset_it_and_a_lucky_one_does_not(still: Still) -> None:
+    await still.running.prove()
+    still.simulator.set_rules([BAD_TOKENS])
+    await pushes(still.running, iphones(100))
+    still.simulator.set_rules([msgspec.structs.replace(BAD_TOKENS, token_prefix="dead")])
+    assert (await still.push("1" * 64)).status == 200
+    assert (await still.push("dead" * 16)).code == "guard_tripped"
+    await pushes(still.running, iphones(50))
+    assert trips(still.running) == []
+    assert (await still.push("dead" * 16)).status == 406
 
-    async def send() -> None:
-        for number, token in left:
-            answer = await gateways[number % len(gateways)].push("apn", message(token))
-            statuses[answer.status] += 1
 
-    await asyncio.gather(*(send() for _ in range(50)))
-    return statuses
+async def test_other_credentials_reset_it(still: Still) -> None:
+    await still.running.prove()
+    still.simulator.set_rules([BAD_TOKENS])
+    await pushes(still.running, iphones(100))
+    apns, fcm = await asyncio.to_thread(credentials, still.simulator, environment="sandbox")
+    await still.running.registry.replace_credentials("app", apns, fcm)
+    await still.running.gateway.follower.check()
+    assert trips(still.running) == []
+    assert (await still.push()).code == "apns_bad_device_token_unproven"
+
+
+class Holding:
+    """The settings with which an operator would rather have pushes kept."""
+
+    @pytest.fixture
+    def settings(self, simulator: Simulator) -> Settings:
+        usual = settings_of(simulator, DeliverySettings())
+        unchecked = msgspec.structs.replace(usual.providers, canary_every=0.0)
+        return msgspec.structs.replace(usual, providers=unchecked, guard=GuardSettings(hold=True))
+
+
+class TestHold(Holding):
+    async def test_pushes_are_kept_until_the_guard_is_reset(self, still: Still) -> None:
+        await still.running.prove()
+        still.simulator.set_rules([BAD_TOKENS])
+        answers = await pushes(still.running, iphones(100))
+        assert (dead(answers), answers[200, "stored_held"]) == (TENTH, 81)
+        assert still.running.gateway.owed.breakers.open() == set()
+        await still.clock.advance(120.0)
+        still.simulator.set_rules([])
+        still.simulator.clear()
+        over = still.clock.monotonic()
+        await still.running.gateway.store.notices.withdraw(Notice.id_of(NoticeKind.GUARD_TRIPPED, "app", TRIP.reason))
+        assert len(await still.received(81)) == 81
+        assert still.clock.monotonic() - over < 10.0, "they are not left to their pauses of minutes"
+
+    async def test_they_are_kept_no_longer_than_they_live(self, still: Still) -> None:
+        await still.running.prove()
+        still.simulator.set_rules([BAD_TOKENS])
+        await pushes(still.running, iphones(19))
+        assert (await still.push(apn={"expirationSeconds": 60})).code == "stored_held"
+        await still.empty()
+        expired = (await still.log())[-1]
+        assert (expired.outcome, expired.provider_words) == ("expired", "BadDeviceToken")
+        assert await still.running.gateway.store.late_verdicts.since(0.0, 9) == []
+
+
+async def test_a_stored_push_whose_token_is_called_dead_meanwhile_leaves_no_late_verdict(still: Still) -> None:
+    await still.running.prove()
+    still.simulator.set_rules([BAD_TOKENS])
+    await pushes(still.running, iphones(100))
+    still.simulator.set_rules([Rule(status=503, times=1), BAD_TOKENS])
+    assert (await still.push()).code == "stored_later"
+    await still.empty()
+    assert [one.reason for one in await still.log()][-1] == "guard_tripped"
+    assert (await still.push()).code == "guard_tripped"
+
+
+async def test_a_late_verdict_is_not_told_while_the_guard_stands(still: Still) -> None:
+    await still.running.prove()
+    still.simulator.set_rules([Rule(status=503, times=1), BAD_TOKENS])
+    assert (await still.push()).code == "stored_later"
+    await still.empty()
+    await pushes(still.running, iphones(100))
+    still.simulator.set_rules([])
+    assert (await still.push()).status == 200, "the provider is asked again, and knows better"
+    assert await still.running.gateway.store.late_verdicts.since(0.0, 9) == []
+
+
+@pytest.fixture
+async def two(simulator: Simulator, mongo_url: StoreUrl, settings: Settings) -> AsyncIterator[list[Running]]:
+    """Two gateways on one MongoDB, which have delivered."""
+    encryption = EncryptionSettings(keys=(Secret(Fernet.generate_key().decode()),), lookup_key=Secret("a long text"))
+    shared = msgspec.structs.replace(settings, store=StoreSettings(url=mongo_url), encryption=encryption)
+    gateways = Gateways(simulator, shared, SystemClock())
+    async with AsyncExitStack() as cleanup:
+        one = await gateways.open(cleanup)
+        other = await gateways.open(cleanup, one.secret)
+        for each in (one, other):
+            await each.prove()
+        yield [one, other]
+        simulator.set_rules([])
+
+
+async def test_of_two_gateways_on_one_database_each_ends_a_tenth_at_most(
+    two: list[Running], simulator: Simulator
+) -> None:
+    simulator.set_rules([BAD_TOKENS])
+    one, other = await asyncio.gather(*(pushes(each, iphones(1000, 1000 * n)) for n, each in enumerate(two, start=1)))
+    assert (dead(one), dead(other)) == (TENTH, TENTH)
+
+
+async def test_a_trip_holds_on_both_and_what_resets_it_on_one_resets_it_on_the_other(
+    two: list[Running], simulator: Simulator, until: Callable[..., Any]
+) -> None:
+    one, other = two
+    simulator.set_rules([BAD_TOKENS])
+    await pushes(one, iphones(100))
+    await until(lambda: trips(other) == [TRIP])
+    assert await pushes(other, iphones(100, 1000)) == {TRIPPED: 100}
+    simulator.set_rules([])
+    await pushes(one, iphones(50))
+    assert trips(one) == []
+    await until(lambda: trips(other) == [])
+    simulator.set_rules([BAD_TOKENS])
+    assert dead(await pushes(other, iphones(1))) == 1

@@ -56,6 +56,7 @@ def test_amounts_are_added_and_of_facts_one_is_taken(clock: ManualClock) -> None
     other = worker(clock, PoolStatistics(open=2, idle=2, in_flight=4, waiting=1, rtt=0.25), expires_at=1.8e9)
     both = merged([*one, *other])
     assert value(both, "push_connections", provider="apns", state="busy") == 2
+    assert value(both, "push_guard_tripped", app="Chat", reason="fcm_unregistered") == 1
     assert value(both, "push_connections", provider="apns", state="idle") == 3
     assert value(both, "push_http2_streams", provider="apns") == 11
     assert value(both, "push_http2_waiting", provider="apns") == 3
@@ -65,7 +66,6 @@ def test_amounts_are_added_and_of_facts_one_is_taken(clock: ManualClock) -> None
     assert value(both, "push_store_up") == 1
     assert value(both, "push_http2_rtt_seconds", provider="apns") == 0.25
     assert value(both, "push_canary_success", app="Chat", provider="apns") == 0
-    assert value(both, "push_guard_tripped", app="Chat", reason="fcm_unregistered") == 1
     assert value(both, "push_credential_expiry_timestamp_seconds", app="Chat", kind="apns_certificate") == 1.8e9
     assert [
         sample.value for family in both if family.name == "push_gateway_build_info" for sample in family.samples

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gateway.delivery.follower import POLL_SECONDS, Follower
-from gateway.delivery.guard import Proofs
 from gateway.delivery.heartbeat import Pulse
 from gateway.delivery.notices import Notices
+from gateway.delivery.proofs import Proofs
 from gateway.model.address import HostPort
 from gateway.model.app import ApnsCredentials, App
 from gateway.model.clock import SystemClock
