@@ -31,7 +31,8 @@ class Bounds(msgspec.Struct, frozen=True):
     """From where on one of these verdicts is taken for a fault of ours.
 
     At least `heard` different tokens must have been heard of within `seconds`, `refused` of them with the same verdict,
-    and these must be over a `share` of all, or all.
+    and these must be over a `share` of all, or all. `reserve` tokens may end, one after the other, while nothing is
+    delivered.
     """
 
     reasons: frozenset[Reason]
@@ -39,6 +40,7 @@ class Bounds(msgspec.Struct, frozen=True):
     refused: int
     share: float
     seconds: float
+    reserve: int
 
     @property
     def size(self) -> int:
@@ -48,18 +50,20 @@ class Bounds(msgspec.Struct, frozen=True):
         """
         return math.ceil(self.heard / self.share)
 
-    @property
-    def reserve(self) -> int:
-        """How many tokens may end, one after the other, while nothing is delivered."""
-        return max(1, self.heard // 10)
-
 
 def bounds_of(settings: GuardSettings) -> tuple[Bounds, ...]:
-    """Read the settings: doubtful verdicts are counted by themselves, of those that are about tokens the share."""
+    """Read the settings: doubtful verdicts are counted by themselves, of those that are about tokens the share.
+
+    Few ends are believed on a doubtful verdict, and more on one that names a death.
+    """
     seconds, tokens, gone = settings.minutes * 60.0, settings.tokens, settings.unregistered_tokens
     return (
-        Bounds(_DOUBTFUL, heard=tokens, refused=tokens, share=settings.share, seconds=seconds),
-        Bounds(GONE, heard=gone, refused=1, share=settings.unregistered_share, seconds=seconds),
+        Bounds(
+            _DOUBTFUL, heard=tokens, refused=tokens, share=settings.share, seconds=seconds, reserve=max(1, tokens // 10)
+        ),
+        Bounds(
+            GONE, heard=gone, refused=1, share=settings.unregistered_share, seconds=seconds, reserve=max(1, gone // 2)
+        ),
     )
 
 

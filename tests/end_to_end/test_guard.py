@@ -150,7 +150,7 @@ async def test_an_operator_who_says_that_they_really_are_dead_is_believed(still:
     await reset(still, settings)
     assert dead(await pushes(still.running, iphones(500, 1000))) == 500
     await still.clock.advance(BELIEVED_SECONDS)
-    assert dead(await pushes(still.running, iphones(200, 2000))) == GuardSettings().unregistered_tokens // 10
+    assert dead(await pushes(still.running, iphones(200, 2000))) == GuardSettings().unregistered_tokens // 2
 
 
 async def test_with_other_credentials_an_operator_has_said_nothing(still: Still, settings: Settings) -> None:
@@ -160,7 +160,7 @@ async def test_with_other_credentials_an_operator_has_said_nothing(still: Still,
     apns, fcm = await asyncio.to_thread(credentials, still.simulator, environment="sandbox")
     await still.running.registry.replace_credentials("app", apns, fcm)
     await still.running.gateway.follower.check()
-    assert dead(await pushes(still.running, iphones(200, 1000))) == GuardSettings().unregistered_tokens // 10
+    assert dead(await pushes(still.running, iphones(200, 1000))) == GuardSettings().unregistered_tokens // 2
 
 
 async def test_who_resets_it_for_no_tokens_is_believed_nothing_more(still: Still, settings: Settings) -> None:
