@@ -23,7 +23,7 @@ _DOUBTFUL = frozenset(
     }
 )
 """What every good token is told too when our key, topic or environment is wrong."""
-_GONE = frozenset({Reason.APNS_UNREGISTERED, Reason.APNS_EXPIRED_TOKEN, Reason.FCM_UNREGISTERED})
+GONE = frozenset({Reason.APNS_UNREGISTERED, Reason.APNS_EXPIRED_TOKEN, Reason.FCM_UNREGISTERED})
 """What is about the token, unless it is said of far too many at once."""
 
 
@@ -62,7 +62,7 @@ def bounds_of(settings: GuardSettings) -> tuple[Bounds, ...]:
             _DOUBTFUL, heard=tokens, refused=tokens, share=settings.share, seconds=seconds, reserve=max(1, tokens // 10)
         ),
         Bounds(
-            _GONE, heard=gone, refused=1, share=settings.unregistered_share, seconds=seconds, reserve=max(1, gone // 2)
+            GONE, heard=gone, refused=1, share=settings.unregistered_share, seconds=seconds, reserve=max(1, gone // 2)
         ),
     )
 
