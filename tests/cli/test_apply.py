@@ -90,9 +90,10 @@ async def test_programs_read_what_has_changed_and_what_is_left_alone(folder: Pat
     (issued,) = document["issued"]
     assert issued["push_gateway_url"] == f"https://push.example.com/w/{issued['secret']}"
     assert (await gets(folder, "workspace", "show", "new"))["limits"] == {"rate": 5.0}
-    rest = await applies(folder, changed)
+    rest = await applies(folder, changed.replace("id-only", "generic"))
+    assert "content: id-only -> generic" in rest.out
     assert "left alone" in rest.out
-    assert "Nothing to change: all 2 are as declared." in rest.out
+    assert "0 added, 1 changed, 0 removed, 1 unchanged." in rest.out
     pruned = (await applies(folder, app, "--prune", "--json")).json
     assert [one["name"] for one in pruned["changes"]] == ["acme", "new"]
     assert (pruned["left_alone"], pruned["unchanged"], pruned["dry_run"]) == ([], 1, False)
