@@ -3,7 +3,7 @@
 A wrong key, topic or environment makes Apple and Google call good tokens dead, all of them. Where many different tokens
 of an app get such a verdict within minutes and few succeed, the guard trips: none of them ends by it any more, in any
 process, until sends succeed again, the app gets other credentials, or an operator says so. Before that is plain, a few
-tokens may end while nothing is delivered, and for every delivery one more.
+tokens may end while nothing is delivered, and one more for every other device that takes a push.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator

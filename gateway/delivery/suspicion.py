@@ -83,6 +83,10 @@ class Sample:
         """Return of how many tokens this was said last."""
         return self._counts[reason]
 
+    def says(self, device: str, reason: Reason) -> bool:
+        """Tell whether this was said last of a token."""
+        return self._heard.get(device, (None, 0.0))[0] is reason
+
     def hear(self, device: str, reason: Reason, now: float) -> None:
         """Take what is said of a token at `now`, in seconds of the monotonic clock."""
         if device in self._heard:
@@ -110,9 +114,10 @@ class Suspicion:
         self.sample = Sample(bounds.size, bounds.seconds)
 
     def delivered(self, device: str, now: float) -> None:
-        """Hear that a token is good; it vouches for one end of another."""
+        """Hear that a token is good; it vouches for one end of another, once: a single one could vouch for all."""
+        if not self.sample.says(device, Reason.DELIVERED):
+            self.reserve = min(self.reserve + 1, self._bounds.reserve)
         self.sample.hear(device, Reason.DELIVERED, now)
-        self.reserve = min(self.reserve + 1, self._bounds.reserve)
 
     def refused(self, device: str, reason: Reason, now: float) -> bool:
         """Hear that a token is refused, and tell whether that makes too many."""
