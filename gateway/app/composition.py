@@ -9,6 +9,7 @@ import msgspec
 from gateway import __version__
 from gateway.app.background import in_background
 from gateway.app.forwarding import forwarding_to
+from gateway.app.limiting import counting, throttle_on
 from gateway.app.owing import Owed, owe, renew
 from gateway.app.reach import open_providers, open_upstream, open_webhook
 from gateway.app.watches import Watches, watches_over
@@ -28,6 +29,8 @@ from gateway.delivery.learned_ways import LearnedWays
 from gateway.delivery.notices import Notices
 from gateway.delivery.proofs import Proofs
 from gateway.delivery.records import DeliveryLog
+from gateway.delivery.strangers import Strangers
+from gateway.delivery.throttle import Throttle
 from gateway.model.clock import Clock
 from gateway.model.outbox import OutboxStatistics
 from gateway.observability.metrics import Metrics
@@ -59,6 +62,7 @@ class Gateway(msgspec.Struct, frozen=True):
     devices: Devices
     watches: Watches
     guard: Guard
+    throttle: Throttle
     metrics: Metrics
     clock: Clock
 
@@ -98,6 +102,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
         open_webhook(settings.alarms, settings.providers, clock) as webhook,
         _writing(DeliveryLog(opened.store, clock, settings.store.delivery_retention * DAY)) as deliveries,
         _writing(Devices(opened.store, clock, settings.store.device_retention * DAY)) as devices,
+        counting(opened.store.usage, clock) as usages,
     ):
         metrics, proofs = Metrics(clock, __version__), Proofs(opened.store, clock)
         follower = Follower(opened.store, providers, proofs, clock)
@@ -105,6 +110,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
         breakers = Breakers(clock, watches.lanes)
         guard = Guard(follower, watches.notices, settings.guard, metrics, clock)
         pulse = Pulse(opened.store.heartbeats, opened.vault, follower, clock, __version__)
+        throttle = throttle_on(usages, follower, watches.notices, settings.limits, lambda: pulse.live, clock)
         dispatcher = Dispatcher(
             follower,
             providers,
@@ -118,8 +124,8 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             settings.providers.timeout,
             settings.delivery.fcm_repeat_unanswered,
         )
-        books = Bookkeeping(deliveries, devices, watches.dead_letters, metrics, clock)
-        owed = owe(opened.store, dispatcher, breakers, guard, follower, books, settings, clock)
+        books = Bookkeeping(deliveries, devices, watches.dead_letters, usages, metrics, clock)
+        owed = owe(opened.store, dispatcher, breakers, guard, throttle, follower, books, settings, clock)
         forwarding = forwarding_to(
             upstream, owed.handover, devices, watches.notices, breakers, metrics, settings.forwarding, clock
         )
@@ -130,14 +136,17 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             follower=follower,
             pulse=pulse,
             providers=providers,
-            admission=Admission(follower, opened.vault, clock),
-            desk=Desk(Duplicates(opened.store, clock), forwarding, dispatcher, opened.vault, clock),
+            admission=Admission(
+                follower, opened.vault, Strangers(settings.limits.failed_authentications, clock), clock
+            ),
+            desk=Desk(Duplicates(opened.store, clock), throttle, forwarding, dispatcher, opened.vault, clock),
             owed=owed,
             deliveries=deliveries,
             books=books,
             devices=devices,
             watches=watches,
             guard=guard,
+            throttle=throttle,
             metrics=metrics,
             clock=clock,
         )
@@ -170,6 +179,7 @@ def _watch(gateway: Gateway) -> None:
         gateway.devices.statistics,
         lambda: _outbox_statistics(gateway.owed, gateway.follower),
     )
+    gateway.metrics.watch_workspaces(lambda: gateway.follower.snapshot.size if gateway.follower.snapshot else 0)
     gateway.metrics.watch_gateways(lambda: gateway.pulse.live)
     gateway.metrics.watch_canary(gateway.watches.canary.results)
     gateway.metrics.watch_guard(lambda: ((trip.app, trip.reason.value) for trip in gateway.guard.trips()))

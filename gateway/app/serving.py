@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.app.background import in_background
 from gateway.app.composition import Gateway
 from gateway.config import ServerSettings, Settings
-from gateway.delivery import guard
+from gateway.delivery import guard, quotas
 from gateway.delivery.key_watch import KeyWatch
 from gateway.delivery.looks import repeatedly
 from gateway.web.doors import operator_door, public_door
@@ -50,6 +50,7 @@ def _followings(gateway: Gateway) -> Iterator[Coroutine[Any, Any, None]]:
     yield gateway.pulse.run()
     yield from gateway.watches.runs()
     yield repeatedly(gateway.guard.look, guard.LOOK_SECONDS, gateway.clock, "guard")
+    yield repeatedly(gateway.throttle.look, quotas.LOOK_SECONDS, gateway.clock, "limits")
     if gateway.key_files is not None:
         yield KeyWatch(gateway.key_files, gateway.clock).run()
 
@@ -76,9 +77,9 @@ def public_app(
     """Build what is served at the public door."""
     push = PushDoor(
         gateway.admission,
+        gateway.throttle,
         gateway.desk,
         gateway.books,
-        gateway.metrics,
         gateway.clock,
         server.trusted_proxies,
     )

@@ -2,6 +2,7 @@
 
 from gateway.delivery.follower import Follower
 from gateway.delivery.snapshot import Member
+from gateway.delivery.strangers import Strangers
 from gateway.model.address import IpAddress
 from gateway.model.clock import Clock
 from gateway.model.errors import StoreError
@@ -17,25 +18,29 @@ SECRET_PURPOSE = "workspace-secret"  # noqa: S105 - what the hash is for, not a 
 class Admission:
     """Decides who is asking. The happy path touches nothing but memory."""
 
-    def __init__(self, follower: Follower, vault: Vault, clock: Clock) -> None:
+    def __init__(self, follower: Follower, vault: Vault, strangers: Strangers, clock: Clock) -> None:
         self._follower = follower
         self._vault = vault
+        self._strangers = strangers
         self._clock = clock
 
     async def admit(self, secret: str | None, address: IpAddress | None) -> Member | Outcome:
         """Find the workspace that a secret and a source address belong to, or say why not.
 
-        A 401 is final for a Rocket.Chat server, so an unknown secret is looked up in the store before it is said.
+        A 401 is final for a Rocket.Chat server, so an unknown secret is looked up in the store before it is said. Whom
+        a secret is known of is never refused for what others at the address do; nobody but strangers is.
         """
         if self._follower.snapshot is None:
             return Later(Reason.STARTING, retry_after=5.0)
         if not secret:
-            return Unauthorized(Reason.SECRET_MISSING)
+            return self._strangers.failed(address) or Unauthorized(Reason.SECRET_MISSING)
         try:
             member = await self._find(self._vault.lookup_hash(SECRET_PURPOSE, secret))
         except StoreError:
             return Later(Reason.STORE_UNAVAILABLE)
-        return Unauthorized(Reason.WORKSPACE_UNKNOWN) if member is None else _bar(member, address) or member
+        if member is None:
+            return self._strangers.failed(address) or Unauthorized(Reason.WORKSPACE_UNKNOWN)
+        return _bar(member, address) or member
 
     async def _find(self, secret_hash: str) -> Member | None:
         member = self._look_up(secret_hash)

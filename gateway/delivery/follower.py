@@ -15,6 +15,8 @@ from gateway.providers.providers import Providers
 from gateway.store.port import Store
 
 POLL_SECONDS = 2.0
+LOOK_SECONDS = 0.2
+"""The pause between two looks for what is unknown: whoever makes up secrets must not keep the store busy."""
 MAX_MISSES = 10_000
 
 log = structlog.stdlib.get_logger("gateway.delivery")
@@ -30,6 +32,7 @@ class Follower:
         self._clock = clock
         self._checking = asyncio.Lock()
         self._checked_at = float("-inf")
+        self._failure = ""
         self._misses: OrderedDict[str, float] = OrderedDict()
         self._listeners: list[Callable[[frozenset[Lane]], None]] = []
         self.snapshot: Snapshot | None = None
@@ -58,16 +61,26 @@ class Follower:
         Raises:
             StoreError: the store does not answer; the snapshot stays as it was.
         """
-        asked_at = self._clock.monotonic()
+        await self._check(self._clock.monotonic())
+
+    async def _check(self, asked_at: float) -> None:
+        """Check, unless that was begun after `asked_at`: then what came of it is the answer."""
         async with self._checking:
-            if self._checked_at > asked_at:
-                return
-            started_at = self._clock.monotonic()
-            await self._follow()
-            self._checked_at = started_at
+            if self._checked_at <= asked_at:
+                began_at, self._failure = self._clock.monotonic(), ""
+                try:
+                    await self._follow()
+                except StoreError as error:
+                    self._failure = str(error)
+                self._checked_at = began_at
+            if self._failure:
+                raise StoreError(self._failure)
 
     async def look_again(self, missing: str) -> None:
         """Ask the store once more before something is called unknown; what is asked again within 2 s is not.
+
+        However many unknown things are asked for, the store is asked five times a second at most; who comes between
+        waits for the next time.
 
         Raises:
             StoreError: the store does not answer.
@@ -75,7 +88,8 @@ class Follower:
         now = self._clock.monotonic()
         if now - self._misses.get(missing, float("-inf")) < POLL_SECONDS:
             return
-        await self.check()
+        await self._clock.sleep(self._checked_at + LOOK_SECONDS - now)
+        await self._check(now)
         self._misses[missing] = now
         self._misses.move_to_end(missing)
         if len(self._misses) > MAX_MISSES:

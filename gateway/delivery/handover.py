@@ -14,6 +14,7 @@ from gateway.delivery.push import Push, Report
 from gateway.delivery.retry import next_attempt
 from gateway.delivery.settlement import Settlement
 from gateway.delivery.snapshot import Route
+from gateway.delivery.throttle import Throttle
 from gateway.delivery.under_way import UnderWay
 from gateway.model.clock import Clock
 from gateway.model.outbox import Lane, OutboxItem
@@ -35,6 +36,7 @@ class Handover:
         dispatcher: Dispatcher,
         breakers: Breakers,
         guard: Guard,
+        throttle: Throttle,
         late_verdicts: LateVerdicts,
         outbox: Outbox,
         places: Places,
@@ -45,6 +47,7 @@ class Handover:
         self._dispatcher = dispatcher
         self._breakers = breakers
         self._guard = guard
+        self._throttle = throttle
         self._late_verdicts = late_verdicts
         self._outbox = outbox
         self._places = places
@@ -74,6 +77,8 @@ class Handover:
         if dead is not None and not self._guard.forbids(dead, routes):
             return Report(dead, push)
         lane = lane_of(routes[0], push.notification)
+        if (refusal := self._throttle.refusal_of_app(push, routes[0])) is not None:
+            return Report(refusal, push, lane.app)
         if push.member.workspace.held or routes[0].held:
             return await self._keep_unasked(push, lane, Reason.STORED_HELD)
         if self._outbox.waits(push.line):
@@ -96,7 +101,7 @@ class Handover:
             return None
         if not self._breakers.allows(lane):
             return Reason.STORED_RESTING
-        is_free = self._places.is_free(lane, push.member.workspace.id, route.in_flight)
+        is_free = self._places.is_free(lane, push.member.workspace.id, route.limits.in_flight)
         return None if is_free else Reason.STORED_BUSY
 
     async def aclose(self, grace: float) -> None:

@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.model.address import Network
 from gateway.model.app import ApnsEnvironment, App
+from gateway.model.limits import NO_LIMITS, Limits
 from gateway.model.notification import Notification, Platform
 from gateway.model.outbox import Lane
 from gateway.model.workspace import Workspace
@@ -18,13 +19,13 @@ from gateway.store.port import Contents
 class Route(msgspec.Struct, frozen=True):
     """One way a push may go: an app, and one set of its credentials.
 
-    `held` is whether pushes to the app are kept for now, `in_flight` how many may be under way, if not the usual.
+    `held` is whether pushes to the app are kept for now, `limits` are the app's own.
     """
 
     app: str
     credentials: Credentials
     held: bool = False
-    in_flight: int | None = None
+    limits: Limits = NO_LIMITS
 
 
 class Ways(msgspec.Struct, frozen=True):
@@ -63,6 +64,7 @@ class Snapshot:
         self.revision = contents.revision
         self.proven = contents.proven
         self.apps = {app.id: app for app in contents.apps}
+        self._apps_by_name = {app.name: app for app in contents.apps}
         self._ways = {app.id: _ways(app) for app in contents.apps}
         self.in_use = frozenset(route.credentials.fingerprint for route in self.routes())
         members = [_member(workspace, self._ways) for workspace in contents.workspaces]
@@ -84,6 +86,15 @@ class Snapshot:
     def by_id(self, workspace_id: str) -> Member | None:
         """Find a workspace by what stays when it is renamed."""
         return self._by_id.get(workspace_id)
+
+    def app(self, name: str) -> App | None:
+        """Find an app by its name."""
+        return self._apps_by_name.get(name)
+
+    def workspaces(self) -> Iterator[Workspace]:
+        """List all workspaces."""
+        for member in self._by_name.values():
+            yield member.workspace
 
     def fingerprints(self) -> dict[Lane, frozenset[str]]:
         """Name the credentials of every lane."""
@@ -161,4 +172,4 @@ def _apns_routes(app: App) -> tuple[Route, ...]:
 
 
 def _route(app: App, credentials: Credentials) -> Route:
-    return Route(app.name, credentials, app.held, app.limits.in_flight)
+    return Route(app.name, credentials, app.held, app.limits)

@@ -13,6 +13,7 @@ from gateway.model.notification import Platform
 from gateway.model.outbox import OutboxStatistics
 from gateway.model.outcome import Outcome
 from gateway.model.reason import Reason
+from gateway.observability.busiest import BusiestNames
 from gateway.observability.collectors import (
     BacklogCollector,
     CanaryCollector,
@@ -64,6 +65,13 @@ class Metrics:
             ("app", "reason"),
             registry=self.registry,
         )
+        self._workspaces = Counter(
+            "push_workspace_requests",
+            "Requests of each workspace by what they were answered; of the less busy together.",
+            ("workspace", "outcome"),
+            registry=self.registry,
+        )
+        self._names = BusiestNames(lambda: 0)
         self._seconds = Histogram(
             "push_request_seconds",
             "From the first byte of a push request to its answer.",
@@ -90,6 +98,10 @@ class Metrics:
         """Count one push and how long its answer took."""
         self._requests.labels(on.value, app, outcome.label, outcome.reason.value).inc()
         self._seconds.labels(on.value).observe(seconds)
+
+    def of_workspace(self, name: str, outcome: Outcome) -> None:
+        """Count one answered request of a workspace."""
+        self._workspaces.labels(self._names.label(name), outcome.label).inc()
 
     def owed_finished(self, on: Platform, app: str, outcome: Outcome, seconds: float) -> None:
         """Count one stored push and how long it was owed."""
@@ -126,6 +138,10 @@ class Metrics:
         self.registry.register(BacklogCollector("push_records", "Deliveries", deliveries))
         self.registry.register(BacklogCollector("push_devices", "Sightings of devices", devices))
         self.registry.register(OutboxCollector(outbox))
+
+    def watch_workspaces(self, registered: Callable[[], int]) -> None:
+        """Ask how many there are: of few, each is counted under its name."""
+        self._names = BusiestNames(registered)
 
     def watch_gateways(self, live: Callable[[], int]) -> None:
         """Read anew at every scrape how many gateways run on this one's store."""

@@ -52,7 +52,7 @@ class MongoOutbox:
         await self._run(_finish, ids)
 
     async def count(self) -> OutboxCount:
-        """Count the items of every workspace."""
+        """Count the items of every workspace and app."""
         return await self._run(_count)
 
     async def lines(self, among: Collection[str] | None) -> set[str]:
@@ -66,7 +66,13 @@ class MongoOutbox:
 
 _COUNT = [
     {"$match": {"workspace": {"$gte": ""}}},
-    {"$group": {"_id": "$workspace", "count": {"$sum": 1}, "oldest": {"$min": "$received_at"}}},
+    {
+        "$group": {
+            "_id": {"workspace": "$workspace", "app": "$app"},
+            "count": {"$sum": 1},
+            "oldest": {"$min": "$received_at"},
+        }
+    },
 ]
 """With the match, the index alone answers."""
 
@@ -117,7 +123,7 @@ async def _finish(database: Database, ids: Collection[str]) -> None:
 async def _count(database: Database) -> OutboxCount:
     found = await database[OUTBOX].aggregate(_COUNT).to_list(None)
     oldest = min((one["oldest"] for one in found), default=None)
-    return OutboxCount({one["_id"]: one["count"] for one in found}, oldest)
+    return OutboxCount.of({(one["_id"]["workspace"], one["_id"]["app"]): one["count"] for one in found}, oldest)
 
 
 async def _lines(database: Database, among: Collection[str] | None) -> set[str]:

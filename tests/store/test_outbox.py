@@ -230,14 +230,19 @@ async def test_no_more_expired_items_are_claimed_than_asked_for(store: Store) ->
     assert [len(await store.outbox.claim_expired(claim(2))) for _ in range(4)] == [2, 2, 1, 0]
 
 
-async def test_items_are_counted_by_workspace_and_the_oldest_is_known(store: Store) -> None:
-    assert await store.outbox.count() == OutboxCount({}, None)
+async def test_items_are_counted_by_workspace_and_app_and_the_oldest_is_known(store: Store) -> None:
+    assert await store.outbox.count() == OutboxCount()
     await store.outbox.put(
-        [owed("1"), owed("2", received_at=7.0), owed("3", workspace="b", owner="me", leased_until=9e9)]
+        [
+            owed("1"),
+            owed("2", received_at=7.0),
+            owed("3", workspace="b", owner="me", leased_until=9e9),
+            owed("4", lane=Lane("other", "fcm")),
+        ]
     )
     count = await store.outbox.count()
-    assert count == OutboxCount({"acme": 2, "b": 1}, 7.0)
-    assert count.total == 3
+    assert count == OutboxCount({"acme": 3, "b": 1}, {"chat": 3, "other": 1}, 7.0)
+    assert count.total == 4
 
 
 async def test_of_thousands_of_lines_those_with_items_are_known(store: Store) -> None:
