@@ -1,41 +1,51 @@
-"""What keeps the limits, put together."""
+"""All that bounds what workspaces, apps and strangers take, put together."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
-from gateway.app.background import in_background
+import msgspec
+
 from gateway.config import LimitsSettings
+from gateway.delivery import usage as usage_module
+from gateway.delivery.allowance import Allowance
 from gateway.delivery.follower import Follower
+from gateway.delivery.looks import repeatedly
 from gateway.delivery.notices import Notices
-from gateway.delivery.quotas import Quotas
-from gateway.delivery.throttle import Throttle
-from gateway.delivery.usages import Usages
+from gateway.delivery.strangers import Strangers
+from gateway.delivery.usage import UsageCounter
 from gateway.model.clock import Clock
-from gateway.model.errors import StoreError
 from gateway.store.usage_port import UsageStore
 
-
-@asynccontextmanager
-async def counting(store: UsageStore, clock: Clock) -> AsyncIterator[Usages]:
-    """Go on from what was counted before, and write what is counted while the block runs, and what is left then."""
-    usages = Usages(store, clock)
-    with suppress(StoreError):  # they are read again
-        await usages.read()
-    try:
-        async with in_background(usages.run()):
-            yield usages
-    finally:
-        await usages.flush()
+WARN_SECONDS = 60.0
 
 
-def throttle_on(
-    usages: Usages,
+class Limiting(msgspec.Struct, frozen=True):
+    """What was used, what may be, and who knocks in vain."""
+
+    usage: UsageCounter
+    allowance: Allowance
+    strangers: Strangers
+    clock: Clock
+
+    def runs(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """Return what is to run beside everything else."""
+        yield repeatedly(self.usage.look, usage_module.WRITE_SECONDS, self.clock, "usage")
+        yield repeatedly(self.allowance.warn, WARN_SECONDS, self.clock, "quotas")
+
+
+def limiting(
+    store: UsageStore,
     follower: Follower,
     notices: Notices,
-    limits: LimitsSettings,
-    gateways: Callable[[], int],
+    settings: LimitsSettings,
+    live: Callable[[], int],
     clock: Clock,
-) -> Throttle:
-    """Put together what lets requests pass; `gateways` counts those that run."""
-    quotas = Quotas(usages, follower, notices, limits, clock)
-    return Throttle(follower, quotas, limits, gateways, clock)
+) -> Limiting:
+    """Bound everybody as the settings say, and as each is allowed; `live` tells how many gateways share the rates."""
+    usage = UsageCounter(store, clock)
+    return Limiting(
+        usage=usage,
+        allowance=Allowance(settings, usage, follower, notices, live, clock),
+        strangers=Strangers(settings.failed_authentications, clock),
+        clock=clock,
+    )

@@ -5,6 +5,7 @@ from functools import partial
 import msgspec
 
 from gateway.config import Settings
+from gateway.delivery.allowance import Allowance
 from gateway.delivery.bookkeeping import Bookkeeping
 from gateway.delivery.breaker import Breakers
 from gateway.delivery.dispatcher import Dispatcher
@@ -13,11 +14,10 @@ from gateway.delivery.guard import Guard
 from gateway.delivery.handover import Handover
 from gateway.delivery.late_verdicts import LateVerdicts
 from gateway.delivery.outbox import Outbox
-from gateway.delivery.outbox_shares import OutboxLimits, OwnShares
+from gateway.delivery.outbox_shares import OutboxLimits
 from gateway.delivery.places import Places
 from gateway.delivery.redelivery import Redelivery
 from gateway.delivery.settlement import Settlement
-from gateway.delivery.throttle import Throttle
 from gateway.model.clock import Clock
 from gateway.model.outbox import Lane
 from gateway.store.port import Store
@@ -38,7 +38,7 @@ def owe(
     dispatcher: Dispatcher,
     breakers: Breakers,
     guard: Guard,
-    throttle: Throttle,
+    allowance: Allowance,
     follower: Follower,
     books: Bookkeeping,
     settings: Settings,
@@ -46,8 +46,12 @@ def owe(
 ) -> Owed:
     """Put together what takes care of stored pushes on a store."""
     delivery, places = settings.delivery, Places(settings.limits.app_in_flight)
-    limits = OutboxLimits(delivery.outbox_max, delivery.outbox_max_per_workspace)
-    outbox = Outbox(store, clock, limits, partial(_own_shares, follower))
+    outbox = Outbox(
+        store,
+        clock,
+        OutboxLimits(delivery.outbox_max, delivery.outbox_max_per_workspace),
+        partial(_own_shares, follower),
+    )
     late_verdicts = LateVerdicts(store, clock)
     settlement = Settlement(outbox, late_verdicts, books, clock)
     return Owed(
@@ -56,9 +60,9 @@ def owe(
         late_verdicts=late_verdicts,
         handover=Handover(
             dispatcher,
+            allowance,
             breakers,
             guard,
-            throttle,
             late_verdicts,
             outbox,
             places,
@@ -70,14 +74,11 @@ def owe(
     )
 
 
-def _own_shares(follower: Follower, workspace: str, app: str) -> OwnShares:
-    """Look up how much of the outbox a workspace (id) and an app (name) may have, if not the usual."""
-    snapshot = follower.snapshot
-    member, of_app = (snapshot.by_id(workspace), snapshot.app(app)) if snapshot else (None, None)
-    return OwnShares(
-        workspace=member.workspace.limits.outbox if member else None,
-        app=of_app.limits.outbox if of_app else None,
-    )
+def _own_shares(follower: Follower, workspace: str, app: str) -> tuple[int | None, int | None]:
+    """Say how many stored pushes a workspace (its id) and an app may have, where that differs from the settings."""
+    member = follower.snapshot.by_id(workspace) if follower.snapshot else None
+    of_app = follower.snapshot.limits_of(app).outbox if follower.snapshot else None
+    return member.workspace.limits.outbox if member else None, of_app
 
 
 def renew(owed: Owed, lanes: frozenset[Lane]) -> None:

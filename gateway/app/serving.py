@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.app.background import in_background
 from gateway.app.composition import Gateway
 from gateway.config import ServerSettings, Settings
-from gateway.delivery import guard, quotas
+from gateway.delivery import guard
 from gateway.delivery.key_watch import KeyWatch
 from gateway.delivery.looks import repeatedly
 from gateway.web.doors import operator_door, public_door
@@ -39,6 +39,7 @@ async def following(gateway: Gateway) -> AsyncIterator[None]:
     """Keep the gateway's snapshot and its keys up to date while the block runs, and let others know that it lives."""
     try:
         async with in_background(*_followings(gateway)):
+            await gateway.notices.has_looked.wait()  # what stands must be known before the first push
             yield
     finally:
         await gateway.watches.flush()
@@ -49,8 +50,8 @@ def _followings(gateway: Gateway) -> Iterator[Coroutine[Any, Any, None]]:
     yield gateway.follower.run()
     yield gateway.pulse.run()
     yield from gateway.watches.runs()
+    yield from gateway.limits.runs()
     yield repeatedly(gateway.guard.look, guard.LOOK_SECONDS, gateway.clock, "guard")
-    yield repeatedly(gateway.throttle.look, quotas.LOOK_SECONDS, gateway.clock, "limits")
     if gateway.key_files is not None:
         yield KeyWatch(gateway.key_files, gateway.clock).run()
 
@@ -77,9 +78,10 @@ def public_app(
     """Build what is served at the public door."""
     push = PushDoor(
         gateway.admission,
-        gateway.throttle,
         gateway.desk,
         gateway.books,
+        gateway.limits.usage,
+        gateway.metrics,
         gateway.clock,
         server.trusted_proxies,
     )

@@ -27,25 +27,31 @@ class Admission:
     async def admit(self, secret: str | None, address: IpAddress | None) -> Member | Outcome:
         """Find the workspace that a secret and a source address belong to, or say why not.
 
-        A 401 is final for a Rocket.Chat server, so an unknown secret is looked up in the store before it is said. Whom
-        a secret is known of is never refused for what others at the address do; nobody but strangers is.
+        A 401 is final for a Rocket.Chat server, so an unknown secret is looked up in the store before it is said.
         """
         if self._follower.snapshot is None:
             return Later(Reason.STARTING, retry_after=5.0)
         if not secret:
-            return self._strangers.failed(address) or Unauthorized(Reason.SECRET_MISSING)
+            return self._stranger(Reason.SECRET_MISSING, address)
         try:
-            member = await self._find(self._vault.lookup_hash(SECRET_PURPOSE, secret))
+            member = await self._find(
+                self._vault.lookup_hash(SECRET_PURPOSE, secret), self._strangers.are_many(address)
+            )
         except StoreError:
             return Later(Reason.STORE_UNAVAILABLE)
         if member is None:
-            return self._strangers.failed(address) or Unauthorized(Reason.WORKSPACE_UNKNOWN)
+            return self._stranger(Reason.WORKSPACE_UNKNOWN, address)
         return _bar(member, address) or member
 
-    async def _find(self, secret_hash: str) -> Member | None:
+    def _stranger(self, reason: Reason, address: IpAddress | None) -> Outcome:
+        """Send a stranger away; one who comes too often is asked to come later, which costs a server nothing."""
+        seconds = self._strangers.failed(address)
+        return Later(Reason.FAILED_TOO_OFTEN, retry_after=seconds) if seconds else Unauthorized(reason)
+
+    async def _find(self, secret_hash: str, patiently: bool) -> Member | None:
         member = self._look_up(secret_hash)
         if member is None:
-            await self._follower.look_again(secret_hash)
+            await self._follower.look_again(secret_hash, patiently)
             member = self._look_up(secret_hash)
         return member
 

@@ -6,13 +6,10 @@ from gateway.delivery.dead_letters import DeadLetters
 from gateway.delivery.devices import Devices
 from gateway.delivery.push import Push, Report
 from gateway.delivery.records import DeliveryLog
-from gateway.delivery.refusals import Refusals
-from gateway.delivery.usages import Usages
 from gateway.model.clock import Clock
 from gateway.model.delivery import DEVICE_DIGITS, Delivery
 from gateway.model.device import Sighting
-from gateway.model.notification import Platform
-from gateway.model.outcome import Stored, TokenDead
+from gateway.model.outcome import TokenDead
 from gateway.model.reason import Reason
 from gateway.model.secret import Secret
 from gateway.model.verdict import VerdictKind
@@ -25,50 +22,19 @@ log = structlog.stdlib.get_logger("gateway.push")
 
 
 class Bookkeeping:
-    """Counts and tells what became of pushes.
+    """Writes final outcomes into the delivery log, and what they tell of devices into the registry.
 
-    Final outcomes go into the delivery log, and what they tell of devices into the registry.
+    Those of stored pushes are also counted and told here.
     """
 
     def __init__(
-        self,
-        deliveries: DeliveryLog,
-        devices: Devices,
-        dead_letters: DeadLetters,
-        usages: Usages,
-        metrics: Metrics,
-        clock: Clock,
+        self, deliveries: DeliveryLog, devices: Devices, dead_letters: DeadLetters, metrics: Metrics, clock: Clock
     ) -> None:
         self._deliveries = deliveries
         self._devices = devices
         self._dead_letters = dead_letters
-        self._usages = usages
-        self._refusals = Refusals(clock)
         self._metrics = metrics
         self._clock = clock
-
-    def answered(self, push_id: str, workspace: str | None, on: Platform, report: Report, seconds: float) -> None:
-        """Count and tell what a server was answered, and keep it if that is the end of its push.
-
-        Args:
-            push_id: the push's own.
-            workspace: the name of the one that sent it, if it is known.
-            on: the door it came through.
-            report: with its outcome.
-            seconds: how long the answer took.
-        """
-        outcome, ms = report.outcome, round(seconds * 1000, 1)
-        self._metrics.push(on, report.app or "none", outcome, seconds)
-        if workspace is not None:
-            self._metrics.of_workspace(workspace, outcome)
-            self._usages.count(workspace, report.app, outcome)
-        if (untold := self._refusals.untold(workspace, outcome)) is None:
-            return
-        # strangers could fill the log; a stored push is logged when it is done
-        if workspace is not None and not isinstance(outcome, Stored):
-            self.finished(push_id, workspace, on.value, report, ms)
-        more = {"untold": untold} if untold else {}
-        log.info("push", **told(push_id, workspace, on.value, report), ms=ms, **more)
 
     def finished(self, push_id: str, workspace: str, platform: str, report: Report, ms: float) -> None:
         """Keep what became of a push in the end.

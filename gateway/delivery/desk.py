@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from gateway.delivery.admission import pinned_elsewhere
+from gateway.delivery.allowance import Allowance
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.duplicates import Duplicates
 from gateway.delivery.forwarding import Forwarding
 from gateway.delivery.push import Original, Push, Report, identified
 from gateway.delivery.snapshot import Member
-from gateway.delivery.throttle import Throttle
 from gateway.model.clock import Clock
 from gateway.model.notification import Platform
 from gateway.model.outcome import Outcome
@@ -25,15 +25,15 @@ class Desk:
 
     def __init__(
         self,
+        allowance: Allowance,
         duplicates: Duplicates,
-        throttle: Throttle,
         forwarding: Forwarding,
         dispatcher: Dispatcher,
         vault: Vault,
         clock: Clock,
     ) -> None:
+        self._allowance = allowance
         self._duplicates = duplicates
-        self._throttle = throttle
         self._forwarding = forwarding
         self._dispatcher = dispatcher
         self._vault = vault
@@ -48,14 +48,13 @@ class Desk:
         """
 
         async def deliver(push: Push, body: bytes) -> Report:
+            if (refusal := self._allowance.of_workspace(push)) is not None:
+                return Report(refusal, push)
             seen = msgspec.structs.replace(original, body=body)
-            return await self._duplicates.once(push, lambda: self._deliver(push, seen, answer_by))
+            with self._allowance.at_work(push):
+                return await self._duplicates.once(push, lambda: self._forwarding.deliver(push, seen, answer_by))
 
         return await self._read(member, original.body, platform, push_id, deliver)
-
-    async def _deliver(self, push: Push, original: Original, answer_by: float) -> Report:
-        refusal = self._throttle.refusal_of_month(push.member.workspace)
-        return Report(refusal, push) if refusal else await self._forwarding.deliver(push, original, answer_by)
 
     async def attempt(self, member: Member, body: bytes, platform: Platform, push_id: str, answer_by: float) -> Report:
         """Send what `body` asks for and wait for what the provider says; nothing is stored or forwarded. See `take`."""

@@ -15,9 +15,8 @@ from gateway.providers.providers import Providers
 from gateway.store.port import Store
 
 POLL_SECONDS = 2.0
-LOOK_SECONDS = 0.2
-"""The pause between two looks for what is unknown: whoever makes up secrets must not keep the store busy."""
 MAX_MISSES = 10_000
+LOOK_SECONDS = 0.25
 
 log = structlog.stdlib.get_logger("gateway.delivery")
 
@@ -32,7 +31,7 @@ class Follower:
         self._clock = clock
         self._checking = asyncio.Lock()
         self._checked_at = float("-inf")
-        self._failure = ""
+        self._looked_at = float("-inf")
         self._misses: OrderedDict[str, float] = OrderedDict()
         self._listeners: list[Callable[[frozenset[Lane]], None]] = []
         self.snapshot: Snapshot | None = None
@@ -61,26 +60,18 @@ class Follower:
         Raises:
             StoreError: the store does not answer; the snapshot stays as it was.
         """
-        await self._check(self._clock.monotonic())
-
-    async def _check(self, asked_at: float) -> None:
-        """Check, unless that was begun after `asked_at`: then what came of it is the answer."""
+        asked_at = self._clock.monotonic()
         async with self._checking:
-            if self._checked_at <= asked_at:
-                began_at, self._failure = self._clock.monotonic(), ""
-                try:
-                    await self._follow()
-                except StoreError as error:
-                    self._failure = str(error)
-                self._checked_at = began_at
-            if self._failure:
-                raise StoreError(self._failure)
+            if self._checked_at > asked_at:
+                return
+            started_at = self._clock.monotonic()
+            await self._follow()
+            self._checked_at = started_at
 
-    async def look_again(self, missing: str) -> None:
+    async def look_again(self, missing: str, patiently: bool = False) -> None:
         """Ask the store once more before something is called unknown; what is asked again within 2 s is not.
 
-        However many unknown things are asked for, the store is asked five times a second at most; who comes between
-        waits for the next time.
+        However many ask patiently, the store is asked four times a second for all of them.
 
         Raises:
             StoreError: the store does not answer.
@@ -88,12 +79,18 @@ class Follower:
         now = self._clock.monotonic()
         if now - self._misses.get(missing, float("-inf")) < POLL_SECONDS:
             return
-        await self._clock.sleep(self._checked_at + LOOK_SECONDS - now)
-        await self._check(now)
+        await (self._look_patiently(now) if patiently else self.check())
         self._misses[missing] = now
         self._misses.move_to_end(missing)
         if len(self._misses) > MAX_MISSES:
             self._misses.popitem(last=False)
+
+    async def _look_patiently(self, now: float) -> None:
+        pause = self._looked_at + LOOK_SECONDS - now
+        if pause > 0:
+            await self._clock.sleep(pause)
+        self._looked_at = max(self._looked_at, self._clock.monotonic())
+        await self.check()
 
     async def _check_quietly(self) -> None:
         try:

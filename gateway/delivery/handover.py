@@ -4,6 +4,7 @@ import asyncio
 
 import msgspec
 
+from gateway.delivery.allowance import Allowance
 from gateway.delivery.breaker import Breakers
 from gateway.delivery.dispatcher import Dispatcher, lane_of
 from gateway.delivery.guard import Guard
@@ -14,7 +15,6 @@ from gateway.delivery.push import Push, Report
 from gateway.delivery.retry import next_attempt
 from gateway.delivery.settlement import Settlement
 from gateway.delivery.snapshot import Route
-from gateway.delivery.throttle import Throttle
 from gateway.delivery.under_way import UnderWay
 from gateway.model.clock import Clock
 from gateway.model.outbox import Lane, OutboxItem
@@ -24,7 +24,7 @@ from gateway.model.reason import Reason
 _MAY_COME = (Reason.UNKNOWN_TOPIC, Reason.NO_APP_FOR_PLATFORM)
 """Why a push has no way which may have one when its workspace is resumed."""
 
-_STORED_AS = {Reason.GUARD_TRIPPED: Reason.STORED_HELD}
+_STORED_AS = {Reason.GUARD_TRIPPED: Reason.STORED_HELD, Reason.STORED_HELD: Reason.STORED_HELD}
 """What it is called that a push is kept for another reason than the provider's trouble."""
 
 
@@ -34,9 +34,9 @@ class Handover:
     def __init__(
         self,
         dispatcher: Dispatcher,
+        allowance: Allowance,
         breakers: Breakers,
         guard: Guard,
-        throttle: Throttle,
         late_verdicts: LateVerdicts,
         outbox: Outbox,
         places: Places,
@@ -45,9 +45,9 @@ class Handover:
         answer_within: float,
     ) -> None:
         self._dispatcher = dispatcher
+        self._allowance = allowance
         self._breakers = breakers
         self._guard = guard
-        self._throttle = throttle
         self._late_verdicts = late_verdicts
         self._outbox = outbox
         self._places = places
@@ -76,9 +76,9 @@ class Handover:
         dead = await self._late_verdicts.told(push)
         if dead is not None and not self._guard.forbids(dead, routes):
             return Report(dead, push)
+        if (refusal := self._allowance.of_app(push, routes[0].app)) is not None:
+            return Report(refusal, push, routes[0].app)
         lane = lane_of(routes[0], push.notification)
-        if (refusal := self._throttle.refusal_of_app(push, routes[0])) is not None:
-            return Report(refusal, push, lane.app)
         if push.member.workspace.held or routes[0].held:
             return await self._keep_unasked(push, lane, Reason.STORED_HELD)
         if self._outbox.waits(push.line):
@@ -101,7 +101,7 @@ class Handover:
             return None
         if not self._breakers.allows(lane):
             return Reason.STORED_RESTING
-        is_free = self._places.is_free(lane, push.member.workspace.id, route.limits.in_flight)
+        is_free = self._places.is_free(lane, push.member.workspace.id, route.in_flight)
         return None if is_free else Reason.STORED_BUSY
 
     async def aclose(self, grace: float) -> None:
@@ -109,12 +109,24 @@ class Handover:
         await self._under_way.aclose(grace)
 
     async def _keep_unasked(self, push: Push, lane: Lane, reason: Reason) -> Report:
-        report = await self._keep(_item(push, lane, self._clock.now(), reason), Report(Later(reason), push, lane.app))
+        unasked = Report(Later(reason), push, lane.app or None)
+        report = await self._keep(_item(push, lane, self._clock.now(), reason), unasked)
         if reason is Reason.STORED_BUSY and isinstance(report.outcome, Later):
             return msgspec.structs.replace(report, outcome=Later(Reason.APP_BUSY))
         return report
 
     async def _attempt(
+        self, push: Push, routes: tuple[Route, ...], lane: Lane, answer_by: float, waits: bool
+    ) -> Report:
+        """Attempt a push; a ring that cannot be stored again and again, for its server will not send it again."""
+        report = await self._attempt_once(push, routes, lane, answer_by, waits)
+        while (pause := self._until_next_ring(push, report, answer_by)) is not None:
+            await self._clock.sleep(pause)
+            again = await self._attempt_once(push, routes, lane, answer_by, waits=True)
+            report = msgspec.structs.replace(again, attempts=report.attempts + again.attempts)
+        return report
+
+    async def _attempt_once(
         self, push: Push, routes: tuple[Route, ...], lane: Lane, answer_by: float, waits: bool
     ) -> Report:
         attempt = self._begin(push, routes, lane, answer_by)
@@ -127,22 +139,17 @@ class Handover:
         report = await attempt  # nobody else can see it through, so the server waits
         if isinstance(report.outcome, Later):
             failed = Lane(report.app or lane.app, lane.provider)
-            kept = await self._keep_for_later(push, failed, report, report.outcome.retry_after)
-            return await self._ring_again(push, routes, lane, answer_by, kept)
+            return await self._keep_for_later(push, failed, report, report.outcome.retry_after)
         return report
 
-    async def _ring_again(
-        self, push: Push, routes: tuple[Route, ...], lane: Lane, answer_by: float, report: Report
-    ) -> Report:
-        """Try a ring that cannot be stored again while its server waits, which will not send it again."""
+    def _until_next_ring(self, push: Push, report: Report, answer_by: float) -> float | None:
+        """Return the seconds until a ring is attempted again while its server waits; None: it is not."""
+        if not push.is_ring or not isinstance(report.outcome, Later):
+            return None
         now = self._clock.now()
-        pause = next_attempt(now, report.attempts, None, is_ring=True) - now
-        is_lost = push.is_ring and isinstance(report.outcome, Later)
-        if not is_lost or self._clock.monotonic() + pause >= answer_by or now + pause >= push.notification.expires_at:
-            return report
-        await self._clock.sleep(pause)
-        again = await self._attempt(push, routes, lane, answer_by, waits=True)
-        return msgspec.structs.replace(again, attempts=report.attempts + again.attempts)
+        at = next_attempt(now, report.attempts, report.outcome.retry_after, is_ring=True)
+        is_of_use = at < push.notification.expires_at and self._clock.monotonic() + at - now < answer_by
+        return at - now if is_of_use else None
 
     def _begin(self, push: Push, routes: tuple[Route, ...], lane: Lane, answer_by: float) -> asyncio.Task[Report]:
         """Start an attempt, which has a place of its lane until it ends."""
@@ -171,11 +178,12 @@ class Handover:
         return await self._keep(msgspec.structs.replace(item, attempts=report.attempts), report)
 
     async def _keep(self, item: OutboxItem, report: Report) -> Report:
-        """Store an item; where it cannot be stored, what the provider said is the answer if it was asked."""
+        """Store an item; where it cannot be stored, what the provider said is the answer if it said why."""
         was_asked = report.attempts > 0
         refusal = await self._outbox.put(item, leased=False)
         if refusal is not None:
-            return report if was_asked else msgspec.structs.replace(report, outcome=refusal)
+            is_answer = was_asked and report.outcome.reason is not Reason.STORED_HELD
+            return report if is_answer else msgspec.structs.replace(report, outcome=refusal)
         reason = _STORED_AS.get(report.outcome.reason, Reason.STORED_LATER) if was_asked else report.outcome.reason
         return msgspec.structs.replace(report, outcome=Stored(reason, due_at=item.due_at))
 

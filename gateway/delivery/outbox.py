@@ -14,7 +14,7 @@ import structlog
 
 from gateway.delivery.doubts import Doubts
 from gateway.delivery.group_commit import GroupCommit
-from gateway.delivery.outbox_shares import OutboxLimits, Shares, SharesOf
+from gateway.delivery.outbox_shares import OutboxLimits, OwnShares, Shares, no_own_shares
 from gateway.model.clock import Clock, time_limit
 from gateway.model.errors import StoreError
 from gateway.model.outbox import Claim, Lane, LateVerdict, OutboxCount, OutboxItem, Postponement
@@ -41,10 +41,10 @@ log = structlog.stdlib.get_logger("gateway.outbox")
 class Outbox:
     """Puts items into the store, takes them out, and keeps the leases of those being worked on."""
 
-    def __init__(self, store: Store, clock: Clock, limits: OutboxLimits, shares_of: SharesOf) -> None:
+    def __init__(self, store: Store, clock: Clock, limits: OutboxLimits, own: OwnShares = no_own_shares) -> None:
         self._store = store
         self._clock = clock
-        self._shares = Shares(limits, shares_of)
+        self._shares = Shares(limits, own)
         self._owner = secrets.token_hex(8)
         self._held: dict[str, OutboxItem] = {}
         self._lines: dict[str, float] = {}  # those in which items wait, and when this process put the last one in

@@ -152,9 +152,9 @@ class Redelivery:
     async def _work_on(self, item: OutboxItem) -> None:
         push = Push(self._member(item), item.notification, item.device, item.key)
         if self._clock.now() >= item.expires_at:
-            report = Report(Expired(), push, item.lane.app)
+            report = Report(Expired(), push, item.lane.app or None)
         elif push.member.workspace.suspended:
-            report = Report(Cleared(Reason.WORKSPACE_GONE), push, item.lane.app)
+            report = Report(Cleared(Reason.WORKSPACE_GONE), push, item.lane.app or None)
         elif push.member.workspace.held or not self._breakers.allows(item.lane):
             await self._outbox.postpone(item, item.due_at, item.attempts, item.reason)
             return

@@ -19,13 +19,13 @@ from gateway.store.port import Contents
 class Route(msgspec.Struct, frozen=True):
     """One way a push may go: an app, and one set of its credentials.
 
-    `held` is whether pushes to the app are kept for now, `limits` are the app's own.
+    `held` is whether pushes to the app are kept for now, `in_flight` how many may be under way, if not the usual.
     """
 
     app: str
     credentials: Credentials
     held: bool = False
-    limits: Limits = NO_LIMITS
+    in_flight: int | None = None
 
 
 class Ways(msgspec.Struct, frozen=True):
@@ -64,7 +64,7 @@ class Snapshot:
         self.revision = contents.revision
         self.proven = contents.proven
         self.apps = {app.id: app for app in contents.apps}
-        self._apps_by_name = {app.name: app for app in contents.apps}
+        self._limits = {app.name: app.limits for app in contents.apps}
         self._ways = {app.id: _ways(app) for app in contents.apps}
         self.in_use = frozenset(route.credentials.fingerprint for route in self.routes())
         members = [_member(workspace, self._ways) for workspace in contents.workspaces]
@@ -87,15 +87,6 @@ class Snapshot:
         """Find a workspace by what stays when it is renamed."""
         return self._by_id.get(workspace_id)
 
-    def app(self, name: str) -> App | None:
-        """Find an app by its name."""
-        return self._apps_by_name.get(name)
-
-    def workspaces(self) -> Iterator[Workspace]:
-        """List all workspaces."""
-        for member in self._by_name.values():
-            yield member.workspace
-
     def fingerprints(self) -> dict[Lane, frozenset[str]]:
         """Name the credentials of every lane."""
         found: dict[Lane, frozenset[str]] = {}
@@ -112,6 +103,15 @@ class Snapshot:
     def overview(self) -> list[dict[str, object]]:
         """List the workspaces with their apps' names, for a page."""
         return [_overview(member.workspace, self.apps) for member in self._by_name.values()]
+
+    @property
+    def workspaces(self) -> tuple[Workspace, ...]:
+        """All workspaces."""
+        return tuple(member.workspace for member in self._by_name.values())
+
+    def limits_of(self, app: str) -> Limits:
+        """Return the limits of an app, by its name, that differ from the settings."""
+        return self._limits.get(app, NO_LIMITS)
 
     @property
     def held_apps(self) -> frozenset[str]:
@@ -172,4 +172,4 @@ def _apns_routes(app: App) -> tuple[Route, ...]:
 
 
 def _route(app: App, credentials: Credentials) -> Route:
-    return Route(app.name, credentials, app.held, app.limits)
+    return Route(app.name, credentials, app.held, app.limits.in_flight)

@@ -1,57 +1,43 @@
-"""Who comes without a secret that is known, and how often: by the address, of IPv6 by its /64.
-
-One network's worth of IPv6 is one customer's (RFC 6177): whoever has one address of a /64 has them all.
-"""
+"""Source addresses from which requests come that no workspace's secret opens."""
 
 from collections import OrderedDict
-from ipaddress import IPv6Address
-
-import msgspec
+from ipaddress import IPv6Address, ip_network
 
 from gateway.model.address import IpAddress
 from gateway.model.clock import Clock
-from gateway.model.outcome import Later
-from gateway.model.reason import Reason
 
 WINDOW_SECONDS = 60.0
 REMEMBERED = 10_000
-"""Of how many sources failures are counted; beyond, those are forgotten that failed last the longest ago."""
-_HOST_BITS = 64
-
-
-class _Failures(msgspec.Struct):
-    """How often a source has failed since `began_at` (seconds of the monotonic clock)."""
-
-    began_at: float
-    number: int = 0
+"""How many addresses are counted at most, those that came last."""
 
 
 class Strangers:
-    """Counts failed authentications. It is asked only after a secret was found to be none, so it keeps no one out."""
+    """Counts failed authentications by address, a minute long; of IPv6 a /64 is one, for a host has all of it."""
 
     def __init__(self, limit: int, clock: Clock) -> None:
-        """Take how many failures a source has within a minute; 0 is no limit."""
+        """Take how many fail in a minute before the address is told to come later; 0 is no limit."""
         self._limit = limit
         self._clock = clock
-        self._sources: OrderedDict[str, _Failures] = OrderedDict()
+        self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
-    def failed(self, address: IpAddress | None) -> Later | None:
-        """Count a failure from an address (None: unknown, all of which count as one); return why it is one too many."""
-        if not self._limit:
-            return None
-        now, source = self._clock.monotonic(), _source(address)
-        failures = self._sources.pop(source, None)
-        if failures is None or now - failures.began_at >= WINDOW_SECONDS:
-            failures = _Failures(now)
-        self._sources[source] = failures
-        if len(self._sources) > REMEMBERED:
-            self._sources.popitem(last=False)
-        failures.number += 1
-        rest = failures.began_at + WINDOW_SECONDS - now
-        return Later(Reason.FAILED_TOO_OFTEN, retry_after=rest) if failures.number > self._limit else None
+    def are_many(self, address: IpAddress | None) -> bool:
+        """Tell whether an address has failed too often."""
+        begun, count = self._counts.get(_whose(address), (0.0, 0)) if self._counts else (0.0, 0)
+        return bool(self._limit) and count >= self._limit and self._clock.monotonic() - begun < WINDOW_SECONDS
+
+    def failed(self, address: IpAddress | None) -> float:
+        """Count one; return 0, or for how many seconds the address has failed too often."""
+        now, whose = self._clock.monotonic(), _whose(address)
+        begun, count = self._counts.pop(whose, (now, 0))
+        if now - begun >= WINDOW_SECONDS:
+            begun, count = now, 0
+        self._counts[whose] = begun, count + 1
+        if len(self._counts) > REMEMBERED:
+            self._counts.popitem(last=False)
+        return begun + WINDOW_SECONDS - now if self._limit and count >= self._limit else 0.0
 
 
-def _source(address: IpAddress | None) -> str:
+def _whose(address: IpAddress | None) -> str:
     if isinstance(address, IPv6Address):
-        return f"{int(address) >> _HOST_BITS:x}/64"
+        return str(ip_network((address, 64), strict=False))
     return str(address)

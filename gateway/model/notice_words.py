@@ -79,7 +79,7 @@ def _quota(notice: Notice) -> NoticeWords:
     return NoticeWords(
         f"The pushes of {notice.subject} for this month come to their end ({notice.about}).",
         "Raise its limit:",
-        f"push-gateway workspace update {quote(notice.subject)} --per-month N",
+        f"push-gateway {notice.about.partition(' ')[0]} update {quote(notice.subject)} --per-month N",
     )
 
 

@@ -1,8 +1,6 @@
 """The outbox: pushes that were answered with a 2xx and are not finished yet."""
 
-from collections import Counter
 from collections.abc import Mapping
-from typing import Self
 
 import msgspec
 
@@ -72,19 +70,9 @@ class Postponement(msgspec.Struct, frozen=True, kw_only=True):
 class OutboxCount(msgspec.Struct, frozen=True):
     """How many items each workspace (its id) and each app has, and since when the oldest waits (UNIX seconds)."""
 
-    by_workspace: Mapping[str, int] = {}
-    by_app: Mapping[str, int] = {}
+    by_workspace: Mapping[str, int]
     oldest: float | None = None
-
-    @classmethod
-    def of(cls, numbers: Mapping[tuple[str, str], int], oldest: float | None) -> Self:
-        """Add up how many items each workspace has with each app."""
-        by_workspace: Counter[str] = Counter()
-        by_app: Counter[str] = Counter()
-        for (workspace, app), number in numbers.items():
-            by_workspace[workspace] += number
-            by_app[app] += number
-        return cls(by_workspace, by_app, oldest)
+    by_app: Mapping[str, int] = {}
 
     @property
     def total(self) -> int:

@@ -62,12 +62,12 @@ _QUERIED = ("workspace", "app", "device", "outcome", "reason")
 _OUTBOX = {
     "queue": [("queue", 1), ("look_at", 1)],
     "line": [("line", 1), ("received_at", 1), ("_id", 1)],
-    "count": [("workspace", 1), ("app", 1), ("received_at", 1)],
+    "workspace": [("workspace", 1), ("received_at", 1)],
     "expires_at": [("expires_at", 1), ("leased_until", 1)],
     "key": [("key", 1)],
+    "app": [("app", 1)],
 }
 """The indexes of the outbox by their names."""
-_COUNT_BEFORE = "workspace"
 _KEY = "gateway"
 
 
@@ -178,13 +178,6 @@ async def _make_usage_index(database: Database) -> None:
     await database[USAGE].create_indexes([IndexModel([("month", 1), ("_id", 1)], name="month")])
 
 
-async def _count_outbox_by_app(database: Database) -> None:
-    """Make the index that counts by app too, and drop the one that does not."""
-    await _make_outbox_indexes(database)
-    if _COUNT_BEFORE in await database[OUTBOX].index_information():
-        await database[OUTBOX].drop_index(_COUNT_BEFORE)
-
-
 MIGRATIONS: tuple[MongoMigration, ...] = (
     Migration("add the delivery log", _make_delivery_indexes),
     Migration("add the outbox", _make_outbox_indexes),
@@ -192,6 +185,6 @@ MIGRATIONS: tuple[MongoMigration, ...] = (
     Migration("add heartbeats", _make_heartbeat_index),
     Migration("add notices", _make_notice_index),
     Migration("add usage", _make_usage_index),
-    Migration("count the outbox by app", _count_outbox_by_app),
+    Migration("count the outbox by app", _make_outbox_indexes),
 )
 """In order; a new database is what they lead to."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from pymongo import UpdateOne
 
@@ -52,7 +53,7 @@ class MongoOutbox:
         await self._run(_finish, ids)
 
     async def count(self) -> OutboxCount:
-        """Count the items of every workspace and app."""
+        """Count the items of every workspace."""
         return await self._run(_count)
 
     async def lines(self, among: Collection[str] | None) -> set[str]:
@@ -66,15 +67,10 @@ class MongoOutbox:
 
 _COUNT = [
     {"$match": {"workspace": {"$gte": ""}}},
-    {
-        "$group": {
-            "_id": {"workspace": "$workspace", "app": "$app"},
-            "count": {"$sum": 1},
-            "oldest": {"$min": "$received_at"},
-        }
-    },
+    {"$group": {"_id": "$workspace", "count": {"$sum": 1}, "oldest": {"$min": "$received_at"}}},
 ]
 """With the match, the index alone answers."""
+_COUNT_BY_APP = [{"$match": {"app": {"$gte": ""}}}, {"$group": {"_id": "$app", "count": {"$sum": 1}}}]
 
 
 def addition(item: OutboxItem, vault: Vault) -> UpdateOne:
@@ -123,7 +119,12 @@ async def _finish(database: Database, ids: Collection[str]) -> None:
 async def _count(database: Database) -> OutboxCount:
     found = await database[OUTBOX].aggregate(_COUNT).to_list(None)
     oldest = min((one["oldest"] for one in found), default=None)
-    return OutboxCount.of({(one["_id"]["workspace"], one["_id"]["app"]): one["count"] for one in found}, oldest)
+    by_app = await database[OUTBOX].aggregate(_COUNT_BY_APP).to_list(None)
+    return OutboxCount(_counts(found), oldest, _counts(by_app))
+
+
+def _counts(found: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    return {one["_id"]: one["count"] for one in found}
 
 
 async def _lines(database: Database, among: Collection[str] | None) -> set[str]:

@@ -50,7 +50,7 @@ class OutboxStore(Protocol):
         ...
 
     async def count(self) -> OutboxCount:
-        """Count the items of every workspace and app."""
+        """Count the items of every workspace."""
         ...
 
     async def lines(self, among: Collection[str] | None) -> set[str]:

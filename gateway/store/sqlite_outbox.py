@@ -51,7 +51,8 @@ _POSTPONE = (
 )
 _HASTEN = "UPDATE outbox SET due_at = ?1 WHERE app = ?2 AND provider = ?3 AND due_at > ?1 AND leased_until <= ?1"
 _FINISH = f"DELETE FROM outbox WHERE id IN {_GIVEN}"  # noqa: S608
-_COUNT = "SELECT workspace, app, count(*), min(received_at) FROM outbox GROUP BY workspace, app"
+_COUNT = "SELECT workspace, count(*), min(received_at) FROM outbox GROUP BY workspace"
+_COUNT_BY_APP = "SELECT app, count(*) FROM outbox GROUP BY app"
 _LINES = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM outbox WHERE line = value)"
 _ALL_LINES = "SELECT line FROM outbox WHERE is_first"
 _FIND = "SELECT id FROM outbox WHERE key = ? LIMIT 1"
@@ -95,7 +96,7 @@ class SqliteOutbox:
         await self._run(_change, _FINISH, [(_list(ids),)])
 
     async def count(self) -> OutboxCount:
-        """Count the items of every workspace and app."""
+        """Count the items of every workspace."""
         return await self._run(_count)
 
     async def lines(self, among: Collection[str] | None) -> set[str]:
@@ -180,7 +181,8 @@ def _change(connection: sqlite3.Connection, statement: str, changes: Sequence[tu
 def _count(connection: sqlite3.Connection) -> OutboxCount:
     found = connection.execute(_COUNT).fetchall()
     oldest = min((at for *_, at in found), default=None)
-    return OutboxCount.of({(workspace, app): number for workspace, app, number, _ in found}, oldest)
+    by_app = dict(connection.execute(_COUNT_BY_APP).fetchall())
+    return OutboxCount({workspace: count for workspace, count, _ in found}, oldest, by_app)
 
 
 def _lines(connection: sqlite3.Connection, among: Collection[str] | None) -> set[str]:

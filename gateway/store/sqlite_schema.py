@@ -93,10 +93,8 @@ ALTER TABLE devices ADD COLUMN foreign_at REAL;
 
 
 _OUTBOX_BY_APP = """
-CREATE INDEX outbox_count ON outbox (workspace, app, received_at);
-DROP INDEX outbox_workspace;
+CREATE INDEX outbox_app ON outbox (app);
 """
-"""The index alone tells how many items each workspace has with each app, and the oldest."""
 
 
 def execute_all(connection: sqlite3.Connection, statements: str) -> None:

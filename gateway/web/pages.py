@@ -59,6 +59,7 @@ class AppRow(msgspec.Struct, frozen=True):
     name: str
     apple: str
     google: str
+    held: bool
     is_broken: bool
 
 
@@ -108,7 +109,7 @@ def _told(notice: Notice) -> NoticeRow:
 
 def _row(app: App, is_broken: bool) -> AppRow:
     apple = f"{', '.join(app.apns.topics)} ({app.apns.environment.value})" if app.apns else ""
-    return AppRow(app.name, apple, app.fcm.project_id if app.fcm else "", is_broken)
+    return AppRow(app.name, apple, app.fcm.project_id if app.fcm else "", app.held, is_broken)
 
 
 class OperatorPage:

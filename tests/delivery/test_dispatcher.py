@@ -220,7 +220,9 @@ async def test_while_the_store_does_not_answer_an_unknown_secret_is_for_later(
 ) -> None:
     await follower.check()
     await store.close()
-    assert await Admission(follower, VAULT, Strangers(0, clock), clock).admit("secret", None) == Later(Reason.STORE_UNAVAILABLE)
+    assert await Admission(follower, VAULT, Strangers(0, clock), clock).admit("secret", None) == Later(
+        Reason.STORE_UNAVAILABLE
+    )
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from gateway.delivery.late_verdicts import OVERLAP_SECONDS
 from gateway.delivery.outbox import LEASE_SECONDS, Outbox
-from gateway.delivery.outbox_shares import OutboxLimits, OwnShares
+from gateway.delivery.outbox_shares import OutboxLimits
 from gateway.model.outbox import OutboxItem
 from gateway.model.outcome import Later
 from gateway.model.reason import Reason
@@ -51,7 +51,7 @@ def trouble(store: SqliteStore, tmp_path: Path) -> Trouble:
 
 @pytest.fixture
 async def outbox(store: SqliteStore, clock: ManualClock) -> AsyncIterator[Outbox]:
-    outbox = Outbox(store, clock, OutboxLimits(total=100, per_workspace=100), lambda _workspace, _app: OwnShares())
+    outbox = Outbox(store, clock, OutboxLimits(total=100, per_workspace=100))
     running = asyncio.create_task(outbox.run())
     yield outbox
     running.cancel()
@@ -140,7 +140,7 @@ async def test_a_slow_store_does_not_make_leases_run_out(
     store: SqliteStore, clock: ManualClock, passes: Callable[..., Any]
 ) -> None:
     slow: Any = Slow(store, clock)
-    outbox = Outbox(slow, clock, OutboxLimits(total=100, per_workspace=100), lambda _workspace, _app: OwnShares())
+    outbox = Outbox(slow, clock, OutboxLimits(total=100, per_workspace=100))
     running = asyncio.create_task(outbox.run())
     await outbox.put(item(clock), leased=True)
     for _ in range(40):

@@ -10,6 +10,7 @@ from gateway.delivery.admission import SECRET_PURPOSE
 from gateway.delivery.registry import RETRIES, Issued, Registry
 from gateway.model.app import ApnsCredentials, FcmCredentials
 from gateway.model.errors import Changed, InUse, NameTaken, SettingsError, UnknownName
+from gateway.model.notice import Notice, NoticeKind
 from gateway.model.secret import Secret
 from gateway.model.workspace import SecretHash, Workspace
 from gateway.store.port import Contents
@@ -372,3 +373,22 @@ async def test_of_colleagues_who_take_one_name_one_gets_it(colleagues: Colleague
     results = await asyncio.gather(*adding, return_exceptions=True)
     (issued,) = [one for one in results if not isinstance(one, NameTaken)]
     assert (await colleagues[0].contents()).workspaces == (issued.workspace,)
+
+
+async def test_the_troubles_of_an_app_are_told_in_the_providers_words(
+    registry: Registry, store: SqliteStore, clock: ManualClock
+) -> None:
+    refused = Notice(
+        kind=NoticeKind.CREDENTIALS_REFUSED,
+        subject="Chat",
+        about="apns",
+        words="403 InvalidProviderToken",
+        at=clock.now(),
+        until=clock.now() + 60.0,
+    )
+    paused = Notice(kind=NoticeKind.FORWARDING_PAUSED, subject="Chat", at=clock.now())
+    for notice in (refused, paused):
+        await store.notices.post(notice)
+    assert await registry.troubles() == {"Chat": ["credentials refused (apns): 403 InvalidProviderToken"]}
+    await clock.advance(60.0)
+    assert await registry.troubles() == {}

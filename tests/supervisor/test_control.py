@@ -13,7 +13,7 @@ from gateway.supervisor.control import LONGEST, Begin, Channel, Drain, Message, 
 from gateway.web.pages import AppRow, Overview, WorkspaceRow
 
 ROW = WorkspaceRow("w", ["app"], suspended=True, held=False)
-OVERVIEW = Overview([AppRow("app", "topic (production)", "", False)], [ROW])
+OVERVIEW = Overview([AppRow("app", "topic (production)", "", held=True, is_broken=False)], [ROW])
 STATUS = Status(
     {"store": "the store does not answer"},
     [Family("pushes", "Pushes.", "counter", [Sample("pushes_total", {"app": "a" * 1_000_000}, float("inf"))])],

@@ -1,0 +1,30 @@
+"""A reset of the guard by an operator, beside the running gateways, which follow the store."""
+
+from gateway.app.composition import open_store
+from gateway.app.reach import open_webhook
+from gateway.config import Settings
+from gateway.delivery.alarms import Alarms
+from gateway.model.clock import Clock
+from gateway.model.notice import NoticeKind
+
+
+async def reset_guard(settings: Settings, app: str, clock: Clock) -> list[str]:
+    """Withdraw whatever has tripped for an app, and tell of the alarms' end; return the reason codes.
+
+    Raises:
+        StoreError: the store cannot be used.
+        SettingsError: the way to the webhook is set wrongly.
+    """
+    reasons = []
+    async with (
+        open_store(settings) as opened,
+        open_webhook(settings.alarms, settings.providers, clock) as webhook,
+    ):
+        alarms, notices = Alarms(webhook, clock), opened.store.notices
+        for trip in await notices.all():
+            is_ours = trip.kind is NoticeKind.GUARD_TRIPPED and trip.subject == app
+            if is_ours and await notices.withdraw(trip.id):
+                alarms.heard(trip, stands=False)
+                reasons.append(trip.about)
+        await alarms.flush()
+    return reasons
