@@ -6,7 +6,7 @@ later, and so sends a fraction of it; the others, who share the gateway with it,
 
 from collections import Counter
 
-from gateway.delivery.allowance import TOO_MUCH
+from gateway.delivery.refusals import MANY
 from gateway.model.clock import Clock
 from gateway.model.outcome import Outcome
 
@@ -28,7 +28,7 @@ class Brake:
 
     async def hold(self, workspace: str, outcome: Outcome) -> None:
         """Wait before a refusal of a workspace (its id) is told, if it has had far too many of them just now."""
-        if outcome.reason not in TOO_MUCH or not self._floods(workspace) or self._held[workspace] >= MOST_HELD:
+        if outcome.reason not in MANY or not self._floods(workspace) or self._held[workspace] >= MOST_HELD:
             return
         self._held[workspace] += 1
         try:
