@@ -106,8 +106,8 @@ class UsageCounter:
         if month == self._present():
             self._by_workspace = _sums((one.workspace, one) for one in used)
             self._by_app = _sums((one.app, one) for one in used)
-            for (_, workspace, app, outcome), count in self._unwritten.items():
-                if outcome in TAKEN:
+            for (counted_in, workspace, app, outcome), count in self._unwritten.items():
+                if counted_in == month and outcome in TAKEN:
                     self._by_workspace[workspace] += count
                     self._by_app[app] += count
 

@@ -19,6 +19,7 @@ import time
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from random import randrange
 
 import aiohttp
 import msgspec
@@ -105,9 +106,10 @@ def make_noise(url: str, rate: float, seconds: float, begun: Event, told: Connec
 async def send(url: str, rate: float, seconds: float) -> Sent:
     """Send at a steady rate, however long the answers take."""
     took: list[float] = []
+    first = randrange(2**200)  # devices of its own: pushes to one device wait for each other
 
     async def push(number: int, due: float) -> None:
-        async with session.post(url, data=msgspec.json.encode(message(f"{number + 1:064x}"))) as answer:
+        async with session.post(url, data=msgspec.json.encode(message(f"{first + number:064x}"))) as answer:
             await answer.read()
         took.append(time.perf_counter() - due)
 
