@@ -85,6 +85,42 @@ async def test_a_workspace_from_its_adding_to_its_removal(operator: Operator) ->
     assert (await operator.types("workspace", "remove", "acme")).code == 0
 
 
+async def test_what_an_app_and_a_workspace_may_take_is_set_and_taken_back(operator: Operator) -> None:
+    await operator.adds_app()
+    changed = await operator.gets("app", "update", "app", "--in-flight", "50", "--rate", "2.5")
+    assert changed["limits"] == {"rate": 2.5, "in_flight": 50}
+    changed = await operator.gets("app", "update", "app", "--rate", "default")
+    assert changed["limits"] == {"in_flight": 50}
+    given = ("--rate", "1", "--burst", "20", "--per-month", "1000", "--in-flight", "5", "--outbox", "0")
+    await operator.gets("workspace", "add", "acme", "--app", "app", *given)
+    limits = (await operator.gets("workspace", "show", "acme"))["limits"]
+    assert limits == {"rate": 1.0, "burst": 20, "per_month": 1000, "in_flight": 5, "outbox": 0}
+    changed = await operator.gets("workspace", "update", "acme", "--outbox", "default", "--burst", "default")
+    assert changed["limits"].keys() == {"rate", "per_month", "in_flight"}
+
+
+async def test_what_a_workspace_lets_others_see_is_set_and_taken_back(operator: Operator) -> None:
+    await operator.adds_app()
+    await operator.gets("workspace", "add", "acme", "--app", "app", "--content", "generic", "--forward")
+    shown = await operator.gets("workspace", "show", "acme")
+    assert (shown["content"], shown["fixed_text"], shown["forward"]) == ("generic", "You have a new message", True)
+    changed = await operator.gets("workspace", "update", "acme", "--text", "Etwas Neues", "--content", "id-only")
+    assert (changed["content"], changed["fixed_text"], changed["forward"]) == ("id-only", "Etwas Neues", True)
+    changed = await operator.gets("workspace", "update", "acme", "--text", "", "--no-forward", "--content", "full")
+    assert (changed["content"], changed["fixed_text"], changed["forward"]) == ("full", "You have a new message", False)
+
+
+async def test_apps_and_workspaces_are_put_on_hold_and_resumed(operator: Operator) -> None:
+    await operator.adds_app()
+    await operator.gets("workspace", "add", "acme", "--app", "app")
+    assert (await operator.gets("app", "hold", "app"))["held"] is True
+    assert (await operator.gets("app", "resume", "app"))["held"] is False
+    assert (await operator.gets("workspace", "hold", "acme"))["held"] is True
+    await operator.gets("workspace", "suspend", "acme")
+    resumed = await operator.gets("workspace", "resume", "acme")
+    assert (resumed["held"], resumed["suspended"]) == (False, False)
+
+
 async def test_a_new_workspace_is_told_all_it_needs(operator: Operator) -> None:
     await operator.adds_app()
     ended = await operator.types(
@@ -107,6 +143,12 @@ async def test_a_new_workspace_is_told_all_it_needs(operator: Operator) -> None:
         (["app", "add", "app", "--apns-key", "missing.p8"], 2, "missing.p8"),
         (["workspace", "add", "acme"], 2, "--app"),
         (["workspace", "add", "acme", "--app", "a", "--allow-from", "everywhere"], 2, "Expected a range"),
+        (["workspace", "add", "acme", "--app", "a", "--rate", "fast"], 2, 'expected a number, or "default"'),
+        (["workspace", "add", "acme", "--app", "a", "--rate", "-1"], 2, "limits.rate: expected 0 or more, got -1.0"),
+        (["workspace", "add", "acme", "--app", "a", "--text", "a: b"], 2, 'fixed_text: ": " cannot be in it'),
+        (["workspace", "add", "acme", "--app", "a", "--content", "none"], 2, "'full', 'generic', 'id-only'"),
+        (["workspace", "hold", "nobody"], 1, "there is no workspace 'nobody'"),
+        (["app", "hold", "nobody"], 1, "there is no app 'nobody'"),
         (["serve", "--listen", "nowhere"], 2, "Expected HOST:PORT"),
         (["--config", "missing.toml", "app", "list"], 2, "missing.toml: cannot read"),
         (["frobnicate"], 2, "No such command"),
