@@ -4,8 +4,8 @@
 
 The simulator, the gateway and each of the two servers run in a process of their own. Both servers send at a steady rate
 whether they are answered or not, so a slow answer is not hidden by a sender that waits for it. In every round the quiet
-one is measured alone, beside a noisy one that sends to a server of its own on this machine, and beside the noisy one: on
-few cores the noise costs everybody something, whomever it is sent to. Medians of the rounds.
+one is measured alone, while as much is sent to another server on this machine, and beside the noisy one: on few cores
+noise costs everybody something, whomever it is sent to. Medians of the rounds.
 """
 
 import argparse
@@ -67,9 +67,10 @@ def main() -> None:
         click.echo(msgspec.json.encode(asyncio.run(send(given.send, given.rate, given.seconds))).decode())
         return
     with tempfile.TemporaryDirectory() as folder, bench_site(Path(folder)) as site:
+        limit = (f"--rate={given.limit}", f"--burst={given.limit:.0f}")
         quiet, noisy = (
             f"http://127.0.0.1:{PORTS['public']}/w/{secret}/push/apn/send"
-            for secret in (site.add_workspace("quiet"), site.add_workspace("noisy", f"--rate={given.limit}"))
+            for secret in (site.add_workspace("quiet"), site.add_workspace("noisy", *limit))
         )
         site.start_gateway()
         wait_for(PORTS["bare"], site.start("-m", "tests.bench.bare_handler", str(PORTS["bare"])))
