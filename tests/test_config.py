@@ -164,6 +164,7 @@ def test_other_variables_are_not_looked_at() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "rest"),
     [
+        ("[providers]\nca_file = '''\na b = c\n'''\ntimeout = 16", 5, "providers.timeout: expected `float` <= 15.0"),
         ("[server]\n\nlisten = 5", 3, "server.listen: expected `str`, got `int`"),
         (
             "[server]\nlisten = 'somewhere'",
@@ -234,7 +235,7 @@ def test_a_wrong_value_is_named_with_its_file_line_and_key(tmp_path: Path, text:
             "listen",
             "server, store, encryption, providers, delivery, limits, guard, forwarding, alarms, logging",
         ),
-        ("[store]\n'a key' = 1", 1, "store.a key", "url, delivery_retention, device_retention"),
+        ("[store]\n'a key' = 1", 2, "store.a key", "url, delivery_retention, device_retention"),
     ],
 )
 def test_an_unknown_key_or_section_is_named_with_those_there_are(

@@ -1,6 +1,7 @@
 """The composition root: the only place where adapters meet their ports."""
 
 from gateway.app.composition import Gateway, given_keys, open_gateway, open_store
+from gateway.app.resetting import reset_guard
 from gateway.app.serving import Doors, following, open_doors, public_app, working_off
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "open_gateway",
     "open_store",
     "public_app",
+    "reset_guard",
     "working_off",
 ]

@@ -9,6 +9,7 @@ import msgspec
 from gateway import __version__
 from gateway.app.background import in_background
 from gateway.app.forwarding import forwarding_to
+from gateway.app.limiting import Limiting, limiting
 from gateway.app.owing import Owed, owe, renew
 from gateway.app.reach import open_providers, open_upstream, open_webhook
 from gateway.app.watches import Watches, watches_over
@@ -58,6 +59,7 @@ class Gateway(msgspec.Struct, frozen=True):
     books: Bookkeeping
     devices: Devices
     watches: Watches
+    limits: Limiting
     guard: Guard
     metrics: Metrics
     clock: Clock
@@ -105,21 +107,13 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
         breakers = Breakers(clock, watches.lanes)
         guard = Guard(follower, watches.notices, settings.guard, metrics, clock)
         pulse = Pulse(opened.store.heartbeats, opened.vault, follower, clock, __version__)
+        limits = limiting(opened.store.usage, follower, watches.notices, settings.limits, lambda: pulse.live, clock)
+        gone, learned = Gone(devices, clock), LearnedWays(devices, clock)
         dispatcher = Dispatcher(
-            follower,
-            providers,
-            proofs,
-            guard,
-            breakers,
-            Gone(devices, clock),
-            LearnedWays(devices, clock),
-            metrics,
-            clock,
-            settings.providers.timeout,
-            settings.delivery.fcm_repeat_unanswered,
+            follower, providers, proofs, guard, breakers, gone, learned, metrics, clock, *_attempts_of(settings)
         )
         books = Bookkeeping(deliveries, devices, watches.dead_letters, metrics, clock)
-        owed = owe(opened.store, dispatcher, breakers, guard, follower, books, settings, clock)
+        owed = owe(opened.store, dispatcher, breakers, guard, limits.allowance, follower, books, settings, clock)
         forwarding = forwarding_to(
             upstream, owed.handover, devices, watches.notices, breakers, metrics, settings.forwarding, clock
         )
@@ -130,25 +124,29 @@ async def open_gateway(settings: Settings, clock: Clock) -> AsyncIterator[Gatewa
             follower=follower,
             pulse=pulse,
             providers=providers,
-            admission=Admission(follower, opened.vault, clock),
-            desk=Desk(Duplicates(opened.store, clock), forwarding, dispatcher, opened.vault, clock),
+            admission=Admission(follower, opened.vault, limits.strangers, clock),
+            desk=Desk(limits.allowance, Duplicates(opened.store, clock), forwarding, dispatcher, opened.vault, clock),
             owed=owed,
             deliveries=deliveries,
             books=books,
             devices=devices,
             watches=watches,
+            limits=limits,
             guard=guard,
             metrics=metrics,
             clock=clock,
         )
-        _watch(gateway)
-        follower.tell(guard.renewed)
-        follower.tell(lambda lanes: renew(owed, lanes))
-        guard.tell(owed.redelivery.renewed)
+        _connect(gateway)
         try:
             yield gateway
         finally:
+            await limits.usage.flush()
             await proofs.flush()
+
+
+def _attempts_of(settings: Settings) -> tuple[float, bool]:
+    """Say how many seconds an attempt may take, and whether Google gets a push again whose answer never came."""
+    return settings.providers.timeout, settings.delivery.fcm_repeat_unanswered
 
 
 @asynccontextmanager
@@ -161,6 +159,14 @@ async def _writing(records: RecordsT) -> AsyncIterator[RecordsT]:
         await records.flush()
 
 
+def _connect(gateway: Gateway) -> None:
+    """Let parts hear of each other that do not know each other."""
+    gateway.follower.tell(gateway.guard.renewed)
+    gateway.follower.tell(lambda lanes: renew(gateway.owed, lanes))
+    gateway.guard.tell(gateway.owed.redelivery.renewed)
+    _watch(gateway)
+
+
 def _watch(gateway: Gateway) -> None:
     """Let the metrics tell at every scrape what is known elsewhere."""
     gateway.metrics.watch(
@@ -170,6 +176,7 @@ def _watch(gateway: Gateway) -> None:
         gateway.devices.statistics,
         lambda: _outbox_statistics(gateway.owed, gateway.follower),
     )
+    gateway.metrics.watch_workspaces(lambda: gateway.follower.snapshot.size if gateway.follower.snapshot else 0)
     gateway.metrics.watch_gateways(lambda: gateway.pulse.live)
     gateway.metrics.watch_canary(gateway.watches.canary.results)
     gateway.metrics.watch_guard(lambda: ((trip.app, trip.reason.value) for trip in gateway.guard.trips()))

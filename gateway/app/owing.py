@@ -1,8 +1,11 @@
 """All that takes care of stored pushes, put together."""
 
+from functools import partial
+
 import msgspec
 
 from gateway.config import Settings
+from gateway.delivery.allowance import Allowance
 from gateway.delivery.bookkeeping import Bookkeeping
 from gateway.delivery.breaker import Breakers
 from gateway.delivery.dispatcher import Dispatcher
@@ -35,6 +38,7 @@ def owe(
     dispatcher: Dispatcher,
     breakers: Breakers,
     guard: Guard,
+    allowance: Allowance,
     follower: Follower,
     books: Bookkeeping,
     settings: Settings,
@@ -42,7 +46,12 @@ def owe(
 ) -> Owed:
     """Put together what takes care of stored pushes on a store."""
     delivery, places = settings.delivery, Places(settings.limits.app_in_flight)
-    outbox = Outbox(store, clock, OutboxLimits(delivery.outbox_max, delivery.outbox_max_per_workspace))
+    outbox = Outbox(
+        store,
+        clock,
+        OutboxLimits(delivery.outbox_max, delivery.outbox_max_per_workspace),
+        partial(_own_shares, follower),
+    )
     late_verdicts = LateVerdicts(store, clock)
     settlement = Settlement(outbox, late_verdicts, books, clock)
     return Owed(
@@ -51,6 +60,7 @@ def owe(
         late_verdicts=late_verdicts,
         handover=Handover(
             dispatcher,
+            allowance,
             breakers,
             guard,
             late_verdicts,
@@ -62,6 +72,13 @@ def owe(
         ),
         redelivery=Redelivery(outbox, dispatcher, settlement, breakers, follower, clock),
     )
+
+
+def _own_shares(follower: Follower, workspace: str, app: str) -> tuple[int | None, int | None]:
+    """Say how many stored pushes a workspace (its id) and an app may have, where that differs from the settings."""
+    member = follower.snapshot.by_id(workspace) if follower.snapshot else None
+    of_app = follower.snapshot.limits_of(app).outbox if follower.snapshot else None
+    return member.workspace.limits.outbox if member else None, of_app
 
 
 def renew(owed: Owed, lanes: frozenset[Lane]) -> None:

@@ -39,6 +39,8 @@ async def following(gateway: Gateway) -> AsyncIterator[None]:
     """Keep the gateway's snapshot and its keys up to date while the block runs, and let others know that it lives."""
     try:
         async with in_background(*_followings(gateway)):
+            await gateway.notices.has_looked.wait()  # what stands must be known before the first push
+            await gateway.limits.usage.look()  # and what is left of the month
             yield
     finally:
         await gateway.watches.flush()
@@ -49,6 +51,7 @@ def _followings(gateway: Gateway) -> Iterator[Coroutine[Any, Any, None]]:
     yield gateway.follower.run()
     yield gateway.pulse.run()
     yield from gateway.watches.runs()
+    yield from gateway.limits.runs()
     yield repeatedly(gateway.guard.look, guard.LOOK_SECONDS, gateway.clock, "guard")
     if gateway.key_files is not None:
         yield KeyWatch(gateway.key_files, gateway.clock).run()
@@ -76,8 +79,10 @@ def public_app(
     """Build what is served at the public door."""
     push = PushDoor(
         gateway.admission,
+        gateway.limits.allowance,
         gateway.desk,
         gateway.books,
+        gateway.limits.usage,
         gateway.metrics,
         gateway.clock,
         server.trusted_proxies,

@@ -14,6 +14,7 @@ from gateway.cli.output import json_option, print_facts, print_json, print_table
 from gateway.cli.registering import with_registry
 from gateway.cli.traits import LIMITS, limit_options, limits_of, limits_shown
 from gateway.delivery.changes import AppChanges
+from gateway.delivery.registry import Registry
 from gateway.model.app import ApnsCredentials, ApnsEnvironment, App, FcmCredentials
 from gateway.model.limits import Limits
 from gateway.providers.credentials import with_environment, with_topics
@@ -58,7 +59,7 @@ class CredentialOptions(msgspec.Struct, frozen=True):
         """Read Google's service account, if one is given."""
         if not self.fcm_service_account:
             return None
-        return read_fcm_service_account(KeyFile(str(self.fcm_service_account), _content(self.fcm_service_account)))
+        return read_fcm_service_account(KeyFile(str(self.fcm_service_account), content_of(self.fcm_service_account)))
 
     def applied_to(self, present: ApnsCredentials | None) -> ApnsCredentials | None:
         """Return new credentials, or the present ones with other topics or another environment."""
@@ -72,10 +73,11 @@ class CredentialOptions(msgspec.Struct, frozen=True):
 
     def _key_file(self, path: Path) -> KeyFile:
         passphrase = self.apns_passphrase_file.read_bytes().strip() if self.apns_passphrase_file else None
-        return KeyFile(str(path), _content(path), passphrase)
+        return KeyFile(str(path), content_of(path), passphrase)
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
+    """Read a key file; of one that cannot be one, the beginning."""
     with path.open("rb") as file:
         return file.read(MAX_KEY_FILE)
 
@@ -163,11 +165,11 @@ def resume(config: Path | None, name: str, as_json: bool) -> None:
 @click.pass_obj
 def list_apps(config: Path | None, as_json: bool) -> None:
     """List the apps."""
-    apps = [facts_of(app) for app in with_registry(config, lambda registry: registry.contents()).apps]
+    apps = with_registry(config, _all_with_troubles)
     if as_json:
         print_json(apps)
     else:
-        columns = ("name", "apns_topics", "apns_environment", "fcm_project_id", "held")
+        columns = ("name", "apns_topics", "apns_environment", "fcm_project_id", "held", "troubles")
         print_table(columns, [[app[column] for column in columns] for app in apps])
 
 
@@ -177,7 +179,10 @@ def list_apps(config: Path | None, as_json: bool) -> None:
 @click.pass_obj
 def show(config: Path | None, name: str, as_json: bool) -> None:
     """Show one app; never its keys."""
-    _print(with_registry(config, lambda registry: registry.app(name)), as_json)
+    app = with_registry(config, lambda registry: registry.app(name))
+    troubles = with_registry(config, lambda registry: registry.troubles())
+    facts = facts_of(app) | {"troubles": troubles.get(app.name, [])}
+    (print_json if as_json else print_facts)(facts)
 
 
 @app_group.command("remove")
@@ -191,6 +196,11 @@ def remove(config: Path | None, name: str, as_json: bool) -> None:
 
 def _options(given: dict[str, Any]) -> CredentialOptions:
     return CredentialOptions(**{name: value for name, value in given.items() if name not in LIMITS})
+
+
+async def _all_with_troubles(registry: Registry) -> list[dict[str, object]]:
+    troubles = await registry.troubles()
+    return [facts_of(app) | {"troubles": troubles.get(app.name, [])} for app in (await registry.contents()).apps]
 
 
 def _print(app: App, as_json: bool) -> None:

@@ -1,21 +1,20 @@
 """`push-gateway guard ...`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import click
 
-from gateway.app import open_store
+from gateway.app import open_store, reset_guard
 from gateway.cli.output import json_option, local_time, print_json, print_table, utc_time
 from gateway.cli.running import run, settings_from
 from gateway.config import Settings
+from gateway.model.clock import SystemClock
 from gateway.model.errors import UnknownName
 from gateway.model.notice import Notice, NoticeKind
-from gateway.store.notice_port import NoticeStore
+from gateway.observability.logging import configure_logging
 
 COLUMNS = ("app", "reason", "since", "words")
-T = TypeVar("T")
 
 
 @click.group("guard")
@@ -28,7 +27,7 @@ def guard_group() -> None:
 @click.pass_obj
 def show(config: Path | None, as_json: bool) -> None:
     """Show what has tripped: the app, by which verdict, since when, and of how many tokens it was said."""
-    trips = _with_notices(config, _trips)
+    trips = run(_trips(settings_from(config)))
     if as_json:
         print_json([dict(zip(COLUMNS, _facts(trip, utc_time), strict=True)) for trip in trips])
     elif trips:
@@ -43,38 +42,20 @@ def show(config: Path | None, as_json: bool) -> None:
 def reset(config: Path | None, app: str) -> None:
     """Let tokens of an app end again, whatever they were refused for.
 
-    Running gateways know within seconds, and watch anew from then on: if the tokens are still refused in numbers, the
-    guard trips again.
+    Running gateways know within seconds. Tokens that are called uninstalled are believed to be for an hour; whatever
+    else had tripped is watched anew, and if the tokens are still refused in numbers, the guard trips again.
     """
-    reasons = _with_notices(config, lambda notices: _reset(notices, app))
+    settings = settings_from(config)
+    configure_logging("warning", settings.logging.format)
+    reasons = run(reset_guard(settings, app, SystemClock()))
+    if not reasons:
+        raise UnknownName(f"nothing has tripped for an app {app!r}; see `push-gateway guard show`")
     click.echo(f"Reset: {app} ({', '.join(reasons)}).")
 
 
-def _with_notices(config: Path | None, action: Callable[[NoticeStore], Awaitable[T]]) -> T:
-    return run(_in_store(settings_from(config), action))
-
-
-async def _in_store(settings: Settings, action: Callable[[NoticeStore], Awaitable[T]]) -> T:
+async def _trips(settings: Settings) -> list[Notice]:
     async with open_store(settings) as opened:
-        return await action(opened.store.notices)
-
-
-async def _trips(notices: NoticeStore) -> list[Notice]:
-    return [notice for notice in await notices.all() if notice.kind is NoticeKind.GUARD_TRIPPED]
-
-
-async def _reset(notices: NoticeStore, app: str) -> list[str]:
-    """Withdraw what has tripped of an app; return the reasons.
-
-    Raises:
-        UnknownName: nothing has.
-    """
-    trips = [trip for trip in await _trips(notices) if trip.subject == app]
-    if not trips:
-        raise UnknownName(f"nothing has tripped for an app {app!r}; see `push-gateway guard show`")
-    for trip in trips:
-        await notices.withdraw(trip.id)
-    return [trip.about for trip in trips]
+        return [notice for notice in await opened.store.notices.all() if notice.kind is NoticeKind.GUARD_TRIPPED]
 
 
 def _facts(trip: Notice, time: Callable[[float], str]) -> tuple[str, ...]:

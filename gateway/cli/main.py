@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.apply import apply
 from gateway.cli.apps import app_group
 from gateway.cli.deliveries import deliveries
 from gateway.cli.demo import demo
@@ -16,6 +17,7 @@ from gateway.cli.send import send
 from gateway.cli.serve import serve, worker
 from gateway.cli.simulate import simulate
 from gateway.cli.store import store_group
+from gateway.cli.usage import usage
 from gateway.cli.workspaces import workspace_group
 from gateway.model.errors import GatewayError
 
@@ -36,6 +38,7 @@ for command in (
     simulate,
     app_group,
     workspace_group,
+    apply,
     store_group,
     keys_group,
     send,
@@ -43,6 +46,7 @@ for command in (
     device_group,
     guard_group,
     instances,
+    usage,
 ):
     cli.add_command(command)
 

@@ -28,20 +28,20 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
     """Print a table as wide as the terminal; into a pipe as wide as it needs to be."""
     table = Table(*(column.replace("_", " ") for column in columns), title=title or None, title_justify="left")
     for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
+        table.add_row(*(Text(shown(value)) for value in row))
     console().print(table)
 
 
 def print_line(values: Sequence[object]) -> None:
     """Print one row of what has no end, and therefore no table."""
-    console().print(Text("  ".join(map(_cell, values))), soft_wrap=True)
+    console().print(Text("  ".join(map(shown, values))), soft_wrap=True)
 
 
 def print_facts(facts: Mapping[str, object]) -> None:
     """Print one thing's facts, a line each."""
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in facts.items():
-        table.add_row(Text(name.replace("_", " "), style="bold"), Text(_cell(value)))
+        table.add_row(Text(name.replace("_", " "), style="bold"), Text(shown(value)))
     console().print(table)
 
 
@@ -60,9 +60,12 @@ def console() -> Console:
     return Console(file=sys.stdout, soft_wrap=False, width=None if sys.stdout.isatty() else 240)
 
 
-def _cell(value: object) -> str:
-    if value is None or value == ():
+def shown(value: object) -> str:
+    """Write a value for people."""
+    if value is None or value in ((), {}):
         return "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {shown(one)}" for name, one in value.items())
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,5 +1,13 @@
-"""Settings: one TOML file, environment variables on top, defaults below."""
+"""Settings: one TOML file, environment variables on top, defaults below. And the file in which all else is declared."""
 
+from gateway.config.declaration import (
+    ApnsEntry,
+    AppEntry,
+    Declaration,
+    FcmEntry,
+    WorkspaceEntry,
+    load_declaration,
+)
 from gateway.config.reading import load_settings, settings_from_json, settings_to_json
 from gateway.config.settings import (
     AlarmsSettings,
@@ -16,8 +24,12 @@ from gateway.config.settings import (
 
 __all__ = [
     "AlarmsSettings",
+    "ApnsEntry",
+    "AppEntry",
+    "Declaration",
     "DeliverySettings",
     "EncryptionSettings",
+    "FcmEntry",
     "ForwardingSettings",
     "GuardSettings",
     "LimitsSettings",
@@ -25,6 +37,8 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "StoreSettings",
+    "WorkspaceEntry",
+    "load_declaration",
     "load_settings",
     "settings_from_json",
     "settings_to_json",

@@ -2,6 +2,7 @@
 
 from gateway.delivery.follower import Follower
 from gateway.delivery.snapshot import Member
+from gateway.delivery.strangers import Strangers
 from gateway.model.address import IpAddress
 from gateway.model.clock import Clock
 from gateway.model.errors import StoreError
@@ -17,9 +18,10 @@ SECRET_PURPOSE = "workspace-secret"  # noqa: S105 - what the hash is for, not a 
 class Admission:
     """Decides who is asking. The happy path touches nothing but memory."""
 
-    def __init__(self, follower: Follower, vault: Vault, clock: Clock) -> None:
+    def __init__(self, follower: Follower, vault: Vault, strangers: Strangers, clock: Clock) -> None:
         self._follower = follower
         self._vault = vault
+        self._strangers = strangers
         self._clock = clock
 
     async def admit(self, secret: str | None, address: IpAddress | None) -> Member | Outcome:
@@ -30,17 +32,26 @@ class Admission:
         if self._follower.snapshot is None:
             return Later(Reason.STARTING, retry_after=5.0)
         if not secret:
-            return Unauthorized(Reason.SECRET_MISSING)
+            return self._stranger(Reason.SECRET_MISSING, address)
         try:
-            member = await self._find(self._vault.lookup_hash(SECRET_PURPOSE, secret))
+            member = await self._find(
+                self._vault.lookup_hash(SECRET_PURPOSE, secret), self._strangers.are_many(address)
+            )
         except StoreError:
             return Later(Reason.STORE_UNAVAILABLE)
-        return Unauthorized(Reason.WORKSPACE_UNKNOWN) if member is None else _bar(member, address) or member
+        if member is None:
+            return self._stranger(Reason.WORKSPACE_UNKNOWN, address)
+        return _bar(member, address) or member
 
-    async def _find(self, secret_hash: str) -> Member | None:
+    def _stranger(self, reason: Reason, address: IpAddress | None) -> Outcome:
+        """Send a stranger away; one who comes too often is asked to come later, which costs a server nothing."""
+        seconds = self._strangers.failed(address)
+        return Later(Reason.FAILED_TOO_OFTEN, retry_after=seconds) if seconds else Unauthorized(reason)
+
+    async def _find(self, secret_hash: str, patiently: bool) -> Member | None:
         member = self._look_up(secret_hash)
         if member is None:
-            await self._follower.look_again(secret_hash)
+            await self._follower.look_again(secret_hash, patiently)
             member = self._look_up(secret_hash)
         return member
 

@@ -6,7 +6,7 @@ from typing import TypedDict
 from gateway.model.address import Network
 from gateway.model.app import ApnsCredentials, FcmCredentials
 from gateway.model.errors import SettingsError
-from gateway.model.limits import Limits
+from gateway.model.limits import MOST, Limits
 from gateway.model.secret import Secret
 from gateway.model.workspace import FIXED_TEXT, Content
 
@@ -20,8 +20,8 @@ _SECRET = re.compile(r"[A-Za-z0-9._~-]+")
 class AppChanges(TypedDict, total=False):
     """What is given of an app; the rest stays as it is."""
 
-    apns: ApnsCredentials
-    fcm: FcmCredentials
+    apns: ApnsCredentials | None
+    fcm: FcmCredentials | None
     held: bool
     limits: Limits
 
@@ -78,15 +78,15 @@ def checked_name(name: str) -> str:
 
 
 def check_limits(limits: Limits) -> None:
-    """Check that no limit is below nothing.
+    """Check that no limit is below nothing or beyond sense.
 
     Raises:
         SettingsError: one is.
     """
     for field in limits.__struct_fields__:
         value = getattr(limits, field)
-        if value is not None and not 0 <= value < float("inf"):
-            raise SettingsError(f"limits.{field}: expected 0 or more, got {value}")
+        if value is not None and not 0 <= value <= MOST:
+            raise SettingsError(f"limits.{field}: expected 0 to {MOST}, got {value}")
 
 
 def check_secret(secret: Secret) -> None:

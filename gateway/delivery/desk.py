@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from gateway.delivery.admission import pinned_elsewhere
+from gateway.delivery.allowance import Allowance
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.duplicates import Duplicates
 from gateway.delivery.forwarding import Forwarding
@@ -23,8 +24,15 @@ class Desk:
     """Reads a request's body and sees the push through to its outcome."""
 
     def __init__(
-        self, duplicates: Duplicates, forwarding: Forwarding, dispatcher: Dispatcher, vault: Vault, clock: Clock
+        self,
+        allowance: Allowance,
+        duplicates: Duplicates,
+        forwarding: Forwarding,
+        dispatcher: Dispatcher,
+        vault: Vault,
+        clock: Clock,
     ) -> None:
+        self._allowance = allowance
         self._duplicates = duplicates
         self._forwarding = forwarding
         self._dispatcher = dispatcher
@@ -41,9 +49,13 @@ class Desk:
 
         async def deliver(push: Push, body: bytes) -> Report:
             seen = msgspec.structs.replace(original, body=body)
-            return await self._duplicates.once(push, lambda: self._forwarding.deliver(push, seen, answer_by))
+            return await self._duplicates.once(push, lambda: self._deliver(push, seen, answer_by))
 
         return await self._read(member, original.body, platform, push_id, deliver)
+
+    async def _deliver(self, push: Push, original: Original, answer_by: float) -> Report:
+        refusal = self._allowance.of_month(push)
+        return Report(refusal, push) if refusal else await self._forwarding.deliver(push, original, answer_by)
 
     async def attempt(self, member: Member, body: bytes, platform: Platform, push_id: str, answer_by: float) -> Report:
         """Send what `body` asks for and wait for what the provider says; nothing is stored or forwarded. See `take`."""

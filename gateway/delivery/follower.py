@@ -16,6 +16,7 @@ from gateway.store.port import Store
 
 POLL_SECONDS = 2.0
 MAX_MISSES = 10_000
+LOOK_SECONDS = 0.25
 
 log = structlog.stdlib.get_logger("gateway.delivery")
 
@@ -30,6 +31,7 @@ class Follower:
         self._clock = clock
         self._checking = asyncio.Lock()
         self._checked_at = float("-inf")
+        self._looked_at = float("-inf")
         self._misses: OrderedDict[str, float] = OrderedDict()
         self._listeners: list[Callable[[frozenset[Lane]], None]] = []
         self.snapshot: Snapshot | None = None
@@ -66,8 +68,10 @@ class Follower:
             await self._follow()
             self._checked_at = started_at
 
-    async def look_again(self, missing: str) -> None:
+    async def look_again(self, missing: str, patiently: bool = False) -> None:
         """Ask the store once more before something is called unknown; what is asked again within 2 s is not.
+
+        However many ask patiently, the store is asked four times a second for all of them.
 
         Raises:
             StoreError: the store does not answer.
@@ -75,11 +79,18 @@ class Follower:
         now = self._clock.monotonic()
         if now - self._misses.get(missing, float("-inf")) < POLL_SECONDS:
             return
-        await self.check()
+        await (self._look_patiently(now) if patiently else self.check())
         self._misses[missing] = now
         self._misses.move_to_end(missing)
         if len(self._misses) > MAX_MISSES:
             self._misses.popitem(last=False)
+
+    async def _look_patiently(self, now: float) -> None:
+        pause = self._looked_at + LOOK_SECONDS - now
+        if pause > 0:
+            await self._clock.sleep(pause)
+        self._looked_at = max(self._looked_at, self._clock.monotonic())
+        await self.check()
 
     async def _check_quietly(self) -> None:
         try:

@@ -4,6 +4,7 @@ import asyncio
 
 import msgspec
 
+from gateway.delivery.allowance import Allowance
 from gateway.delivery.breaker import Breakers
 from gateway.delivery.dispatcher import Dispatcher, lane_of
 from gateway.delivery.guard import Guard
@@ -33,6 +34,7 @@ class Handover:
     def __init__(
         self,
         dispatcher: Dispatcher,
+        allowance: Allowance,
         breakers: Breakers,
         guard: Guard,
         late_verdicts: LateVerdicts,
@@ -43,6 +45,7 @@ class Handover:
         answer_within: float,
     ) -> None:
         self._dispatcher = dispatcher
+        self._allowance = allowance
         self._breakers = breakers
         self._guard = guard
         self._late_verdicts = late_verdicts
@@ -73,6 +76,8 @@ class Handover:
         dead = await self._late_verdicts.told(push)
         if dead is not None and not self._guard.forbids(dead, routes):
             return Report(dead, push)
+        if (refusal := self._allowance.of_app(push, routes[0].app)) is not None:
+            return Report(refusal, push, routes[0].app)
         lane = lane_of(routes[0], push.notification)
         if push.member.workspace.held or routes[0].held:
             return await self._keep_unasked(push, lane, Reason.STORED_HELD)

@@ -42,6 +42,8 @@ class Notices:
         self._listeners: list[Listener] = []
         self._tidy_at = clock.monotonic()
         self._store_answers = True
+        self.has_looked = asyncio.Event()
+        """Set once the store has been asked, whatever it answered."""
 
     def standing(self, kind: NoticeKind, subject: str, about: str = "") -> Notice | None:
         """Return the notice of this kind on this subject and matter, if it stands; asks nobody."""
@@ -75,6 +77,7 @@ class Notices:
         """Follow the store until cancelled."""
         while True:
             await self._turn()
+            self.has_looked.set()
             await self._clock.sleep(POLL_SECONDS)
 
     async def flush(self) -> None:

@@ -14,7 +14,7 @@ import structlog
 
 from gateway.delivery.doubts import Doubts
 from gateway.delivery.group_commit import GroupCommit
-from gateway.delivery.outbox_shares import OutboxLimits, Shares
+from gateway.delivery.outbox_shares import OutboxLimits, OwnShares, Shares, no_own_shares
 from gateway.model.clock import Clock, time_limit
 from gateway.model.errors import StoreError
 from gateway.model.outbox import Claim, Lane, LateVerdict, OutboxCount, OutboxItem, Postponement
@@ -41,10 +41,10 @@ log = structlog.stdlib.get_logger("gateway.outbox")
 class Outbox:
     """Puts items into the store, takes them out, and keeps the leases of those being worked on."""
 
-    def __init__(self, store: Store, clock: Clock, limits: OutboxLimits) -> None:
+    def __init__(self, store: Store, clock: Clock, limits: OutboxLimits, own: OwnShares = no_own_shares) -> None:
         self._store = store
         self._clock = clock
-        self._shares = Shares(limits)
+        self._shares = Shares(limits, own)
         self._owner = secrets.token_hex(8)
         self._held: dict[str, OutboxItem] = {}
         self._lines: dict[str, float] = {}  # those in which items wait, and when this process put the last one in
@@ -77,7 +77,7 @@ class Outbox:
             item: as it shall lie there, but for the lease.
             leased: whether it is being attempted already, by this process.
         """
-        if refusal := self._shares.refusal(item.workspace):
+        if refusal := self._shares.refusal(item.workspace, item.lane.app):
             return refusal
         until = self._clock.now() + LEASE_SECONDS if leased else 0.0
         stored = msgspec.structs.replace(item, owner=self._owner if leased else None, leased_until=until)
@@ -93,7 +93,7 @@ class Outbox:
             return Later(Reason.STORE_UNAVAILABLE)
         self._doubts.vanish(item.id)
         self._lines[item.line] = self._clock.monotonic()
-        self._shares.put(item.workspace)
+        self._shares.put(item.workspace, item.lane.app)
         return None
 
     def withdraw(self, push_id: str) -> None:

@@ -21,6 +21,7 @@ from gateway.model.app import ApnsCredentials, App, FcmCredentials
 from gateway.model.clock import Clock
 from gateway.model.errors import Changed, InUse, UnknownName
 from gateway.model.limits import NO_LIMITS, Limits
+from gateway.model.notice import NoticeKind
 from gateway.model.secret import Secret
 from gateway.model.workspace import SecretHash, Workspace
 from gateway.store.crypto import Vault
@@ -28,6 +29,12 @@ from gateway.store.port import Contents, Store
 
 RETRIES = 10
 T = TypeVar("T")
+_OF_APPS = (
+    NoticeKind.CREDENTIALS_REFUSED,
+    NoticeKind.BREAKER_OPEN,
+    NoticeKind.GUARD_TRIPPED,
+    NoticeKind.CANARY_FAILED,
+)
 AppOrWorkspace = TypeVar("AppOrWorkspace", App, Workspace)
 
 
@@ -49,6 +56,15 @@ class Registry:
     async def contents(self) -> Contents:
         """Read everything."""
         return await self._store.load()
+
+    async def troubles(self) -> dict[str, list[str]]:
+        """Say of every app in trouble what running gateways have told of it, with the provider's words."""
+        found: dict[str, list[str]] = {}
+        for notice in await self._store.notices.all():
+            if notice.kind in _OF_APPS and notice.stands(self._clock.now()):
+                what = f"{notice.kind.value.replace('_', ' ')} ({notice.about}): {notice.words}"
+                found.setdefault(notice.subject, []).append(what)
+        return found
 
     async def app(self, name: str) -> App:
         """Find an app by name.
@@ -152,14 +168,14 @@ class Registry:
 
         async def change() -> Workspace:
             workspace = await self.workspace(name)
-            only = msgspec.structs.replace(workspace, secrets=(self._hashed(secret),))
+            only = msgspec.structs.replace(workspace, secrets=(self.hash_of(secret),))
             return workspace if only == workspace else await self._store.put_workspace(only)
 
         return await _retried(change)
 
-    def has_secret(self, workspace: Workspace, secret: Secret) -> bool:
-        """Tell whether this secret, and no other, is a workspace's."""
-        return workspace.secrets == (self._hashed(secret),)
+    def hash_of(self, secret: Secret) -> SecretHash:
+        """Return a secret as it is kept, for good."""
+        return SecretHash(self._vault.lookup_hash(SECRET_PURPOSE, secret.reveal()))
 
     async def rotate(self, name: str, grace: float = 0.0) -> Issued:
         """Make a new secret; the present ones work for `grace` seconds more."""
@@ -181,11 +197,8 @@ class Registry:
         if given is not None:
             check_secret(given)
         secret = given or Secret(secrets.token_urlsafe(32))
-        issued = msgspec.structs.replace(workspace, secrets=(self._hashed(secret), *workspace.secrets))
+        issued = msgspec.structs.replace(workspace, secrets=(self.hash_of(secret), *workspace.secrets))
         return Issued(await self._store.put_workspace(issued), secret)
-
-    def _hashed(self, secret: Secret) -> SecretHash:
-        return SecretHash(self._vault.lookup_hash(SECRET_PURPOSE, secret.reveal()))
 
     async def _changed(self, workspace: Workspace, changes: WorkspaceChanges) -> Workspace:
         kept = checked(changes)

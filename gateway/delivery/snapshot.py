@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.model.address import Network
 from gateway.model.app import ApnsEnvironment, App
+from gateway.model.limits import NO_LIMITS, Limits
 from gateway.model.notification import Notification, Platform
 from gateway.model.outbox import Lane
 from gateway.model.workspace import Workspace
@@ -63,6 +64,7 @@ class Snapshot:
         self.revision = contents.revision
         self.proven = contents.proven
         self.apps = {app.id: app for app in contents.apps}
+        self._limits = {app.name: app.limits for app in contents.apps}
         self._ways = {app.id: _ways(app) for app in contents.apps}
         self.in_use = frozenset(route.credentials.fingerprint for route in self.routes())
         members = [_member(workspace, self._ways) for workspace in contents.workspaces]
@@ -101,6 +103,15 @@ class Snapshot:
     def overview(self) -> list[dict[str, object]]:
         """List the workspaces with their apps' names, for a page."""
         return [_overview(member.workspace, self.apps) for member in self._by_name.values()]
+
+    @property
+    def workspaces(self) -> tuple[Workspace, ...]:
+        """All workspaces."""
+        return tuple(member.workspace for member in self._by_name.values())
+
+    def limits_of(self, app: str) -> Limits:
+        """Return the limits of an app, by its name, that differ from the settings."""
+        return self._limits.get(app, NO_LIMITS)
 
     @property
     def held_apps(self) -> frozenset[str]:

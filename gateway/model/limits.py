@@ -1,6 +1,14 @@
 """How much one workspace or one app may take."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
+
+MOST = 10**12
+"""Of anything; more is a slip of the finger."""
+Rate = Annotated[float, Meta(ge=0, le=MOST)]
+Count = Annotated[int, Meta(ge=0, le=MOST)]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -10,11 +18,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     `in_flight` requests at a time in one process, `outbox` stored pushes.
     """
 
-    rate: float | None = None
-    burst: int | None = None
-    per_month: int | None = None
-    in_flight: int | None = None
-    outbox: int | None = None
+    rate: Rate | None = None
+    burst: Count | None = None
+    per_month: Count | None = None
+    in_flight: Count | None = None
+    outbox: Count | None = None
 
 
 NO_LIMITS = Limits()

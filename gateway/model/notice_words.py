@@ -79,7 +79,7 @@ def _quota(notice: Notice) -> NoticeWords:
     return NoticeWords(
         f"The pushes of {notice.subject} for this month come to their end ({notice.about}).",
         "Raise its limit:",
-        f"push-gateway workspace update {quote(notice.subject)} --per-month N",
+        f"push-gateway {notice.about.partition(' ')[0]} update {quote(notice.subject)} --per-month N",
     )
 
 
@@ -114,6 +114,7 @@ def _provider(notice: Notice) -> str:
 
 _WORDS = {
     NoticeKind.GUARD_TRIPPED: _guard_tripped,
+    NoticeKind.GUARD_RESET: _for_gateways,
     NoticeKind.FORWARDING_PAUSED: _forwarding_paused,
     NoticeKind.BREAKER_OPEN: _breaker_open,
     NoticeKind.CREDENTIALS_REFUSED: _credentials_refused,

@@ -68,10 +68,11 @@ class Postponement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutboxCount(msgspec.Struct, frozen=True):
-    """How many items each workspace has, and since when the oldest of all waits (UNIX seconds)."""
+    """How many items each workspace (its id) and each app has, and since when the oldest waits (UNIX seconds)."""
 
     by_workspace: Mapping[str, int]
     oldest: float | None = None
+    by_app: Mapping[str, int] = {}
 
     @property
     def total(self) -> int:

@@ -13,6 +13,7 @@ from gateway.model.notification import Platform
 from gateway.model.outbox import OutboxStatistics
 from gateway.model.outcome import Outcome
 from gateway.model.reason import Reason
+from gateway.observability.busy_names import BusyNames
 from gateway.observability.collectors import (
     BacklogCollector,
     CanaryCollector,
@@ -45,6 +46,13 @@ class Metrics:
             ("platform", "app", "outcome", "reason"),
             registry=self.registry,
         )
+        self._of_workspaces = Counter(
+            "push_workspace_requests",
+            "Pushes of the busiest workspaces, and of all others together, by what became of them.",
+            ("workspace", "outcome"),
+            registry=self.registry,
+        )
+        self._busy = BusyNames(lambda: 0)
         self._owed = Counter(
             "push_stored_finished",
             "Pushes that were stored, by what became of them in the end.",
@@ -91,6 +99,10 @@ class Metrics:
         self._requests.labels(on.value, app, outcome.label, outcome.reason.value).inc()
         self._seconds.labels(on.value).observe(seconds)
 
+    def workspace_request(self, workspace: str, outcome: Outcome) -> None:
+        """Count one push of a workspace, by its name if it is busy enough to have one here."""
+        self._of_workspaces.labels(self._busy.label_of(workspace), outcome.label).inc()
+
     def owed_finished(self, on: Platform, app: str, outcome: Outcome, seconds: float) -> None:
         """Count one stored push and how long it was owed."""
         self._owed.labels(on.value, app, outcome.label, outcome.reason.value).inc()
@@ -126,6 +138,10 @@ class Metrics:
         self.registry.register(BacklogCollector("push_records", "Deliveries", deliveries))
         self.registry.register(BacklogCollector("push_devices", "Sightings of devices", devices))
         self.registry.register(OutboxCollector(outbox))
+
+    def watch_workspaces(self, registered: Callable[[], int]) -> None:
+        """Ask how many workspaces there are: where they are few, each is counted under its name."""
+        self._busy = BusyNames(registered)
 
     def watch_gateways(self, live: Callable[[], int]) -> None:
         """Read anew at every scrape how many gateways run on this one's store."""

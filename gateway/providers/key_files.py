@@ -120,7 +120,7 @@ def read_apns_certificate(
         )
     topics = topics or _topics_of(certificate)
     if not topics:
-        raise CredentialsError(f"{file.name} names no topic; give the app's bundle id with --apns-topic")
+        raise CredentialsError(f"{file.name} names no topic; give the app's bundle id: --apns-topic or topics")
     return sealed(
         ApnsCredentials(
             topics=checked_topics(topics),
@@ -183,8 +183,8 @@ def _private_key(file: KeyFile, wanted: str) -> _PrivateKey:
         key = load_pem_private_key(file.content, file.passphrase)
     except TypeError:
         if encrypted:
-            raise file.refuse("it with its passphrase: --apns-passphrase-file FILE") from None
-        raise file.refuse("it without --apns-passphrase-file", "not encrypted, but a passphrase was given") from None
+            raise file.refuse("it with its passphrase: --apns-passphrase-file or passphrase_file") from None
+        raise file.refuse("it without a passphrase", "not encrypted, but a passphrase was given") from None
     except (ValueError, UnsupportedAlgorithm):
         what = "encrypted with another passphrase" if encrypted and file.passphrase else ""
         raise file.refuse(wanted, what) from None
@@ -212,7 +212,7 @@ def _open_p12(file: KeyFile, wanted: str) -> tuple[x509.Certificate, _PrivateKey
     try:
         key, certificate, _ = pkcs12.load_key_and_certificates(file.content, file.passphrase)
     except ValueError:
-        what = "not a .p12, or its passphrase is another (--apns-passphrase-file FILE)"
+        what = "not a .p12, or its passphrase is another (--apns-passphrase-file or passphrase_file)"
         raise file.refuse(wanted, what) from None
     if certificate is None or not isinstance(key, _PrivateKey):
         raise file.refuse(wanted, "a .p12 that lacks the certificate or its private key")

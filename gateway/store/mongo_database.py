@@ -65,6 +65,7 @@ _OUTBOX = {
     "workspace": [("workspace", 1), ("received_at", 1)],
     "expires_at": [("expires_at", 1), ("leased_until", 1)],
     "key": [("key", 1)],
+    "app": [("app", 1)],
 }
 """The indexes of the outbox by their names."""
 _KEY = "gateway"
@@ -184,5 +185,6 @@ MIGRATIONS: tuple[MongoMigration, ...] = (
     Migration("add heartbeats", _make_heartbeat_index),
     Migration("add notices", _make_notice_index),
     Migration("add usage", _make_usage_index),
+    Migration("count the outbox by app", _make_outbox_indexes),
 )
 """In order; a new database is what they lead to."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from pymongo import UpdateOne
 
@@ -69,6 +70,7 @@ _COUNT = [
     {"$group": {"_id": "$workspace", "count": {"$sum": 1}, "oldest": {"$min": "$received_at"}}},
 ]
 """With the match, the index alone answers."""
+_COUNT_BY_APP = [{"$match": {"app": {"$gte": ""}}}, {"$group": {"_id": "$app", "count": {"$sum": 1}}}]
 
 
 def addition(item: OutboxItem, vault: Vault) -> UpdateOne:
@@ -117,7 +119,12 @@ async def _finish(database: Database, ids: Collection[str]) -> None:
 async def _count(database: Database) -> OutboxCount:
     found = await database[OUTBOX].aggregate(_COUNT).to_list(None)
     oldest = min((one["oldest"] for one in found), default=None)
-    return OutboxCount({one["_id"]: one["count"] for one in found}, oldest)
+    by_app = await database[OUTBOX].aggregate(_COUNT_BY_APP).to_list(None)
+    return OutboxCount(_counts(found), oldest, _counts(by_app))
+
+
+def _counts(found: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    return {one["_id"]: one["count"] for one in found}
 
 
 async def _lines(database: Database, among: Collection[str] | None) -> set[str]:

@@ -52,6 +52,7 @@ _POSTPONE = (
 _HASTEN = "UPDATE outbox SET due_at = ?1 WHERE app = ?2 AND provider = ?3 AND due_at > ?1 AND leased_until <= ?1"
 _FINISH = f"DELETE FROM outbox WHERE id IN {_GIVEN}"  # noqa: S608
 _COUNT = "SELECT workspace, count(*), min(received_at) FROM outbox GROUP BY workspace"
+_COUNT_BY_APP = "SELECT app, count(*) FROM outbox GROUP BY app"
 _LINES = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM outbox WHERE line = value)"
 _ALL_LINES = "SELECT line FROM outbox WHERE is_first"
 _FIND = "SELECT id FROM outbox WHERE key = ? LIMIT 1"
@@ -179,7 +180,9 @@ def _change(connection: sqlite3.Connection, statement: str, changes: Sequence[tu
 
 def _count(connection: sqlite3.Connection) -> OutboxCount:
     found = connection.execute(_COUNT).fetchall()
-    return OutboxCount({workspace: count for workspace, count, _ in found}, min((at for *_, at in found), default=None))
+    oldest = min((at for *_, at in found), default=None)
+    by_app = dict(connection.execute(_COUNT_BY_APP).fetchall())
+    return OutboxCount({workspace: count for workspace, count, _ in found}, oldest, by_app)
 
 
 def _lines(connection: sqlite3.Connection, among: Collection[str] | None) -> set[str]:

@@ -92,6 +92,11 @@ ALTER TABLE devices ADD COLUMN foreign_at REAL;
 """
 
 
+_OUTBOX_BY_APP = """
+CREATE INDEX outbox_app ON outbox (app);
+"""
+
+
 def execute_all(connection: sqlite3.Connection, statements: str) -> None:
     """Run them one by one: `executescript` would end the transaction around them."""
     for statement in statements.strip().split(";\n"):
@@ -106,5 +111,6 @@ MIGRATIONS: tuple[SqliteMigration, ...] = (
     Migration("add notices", lambda connection: execute_all(connection, _NOTICES)),
     Migration("add usage", lambda connection: execute_all(connection, _USAGE)),
     Migration("remember foreign tokens", lambda connection: execute_all(connection, _FOREIGN_TOKENS)),
+    Migration("count the outbox by app", lambda connection: execute_all(connection, _OUTBOX_BY_APP)),
 )
 """In order, from the first schema on."""

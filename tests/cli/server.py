@@ -24,6 +24,7 @@ class Server:
         self.served = served
         self.public = public
         self.operator = operator
+        self.secret = secret
         self.push_url = f"{public}/w/{secret}/push/gcm/send"
 
     def signal(self, number: signal.Signals) -> None:

@@ -196,10 +196,10 @@ async def test_who_watches_hears_of_every_rest_and_of_the_end_of_the_trouble(clo
     breakers.heard(OTHER, TAKEN)
     for number in range(TRIPS_AT):
         await clock.advance(TRIP_SECONDS if number else 0.0)
-        breakers.heard(LANE, DENIED)
+        breakers.heard(LANE, DOWN)
     await clock.advance(LONGEST_SECONDS)
-    breakers.heard(LANE, DOWN)
+    breakers.heard(LANE, DENIED)
     breakers.heard(LANE, TAKEN)
     for _ in range(SLOW_TRIPS_AT):
         breakers.slow(LANE)
-    assert watching.heard == [(LANE, DENIED), (LANE, DOWN), LANE, (LANE, None)]
+    assert watching.heard == [(LANE, DOWN), (LANE, DENIED), LANE, (LANE, None)]

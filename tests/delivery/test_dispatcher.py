@@ -18,6 +18,7 @@ from gateway.delivery.notices import Notices
 from gateway.delivery.proofs import Proofs
 from gateway.delivery.push import identified
 from gateway.delivery.snapshot import Member, Route
+from gateway.delivery.strangers import Strangers
 from gateway.http2 import Pool
 from gateway.model.app import ApnsCredentials, App, FcmCredentials
 from gateway.model.notification import Kind, Notification
@@ -219,7 +220,9 @@ async def test_while_the_store_does_not_answer_an_unknown_secret_is_for_later(
 ) -> None:
     await follower.check()
     await store.close()
-    assert await Admission(follower, VAULT, clock).admit("secret", None) == Later(Reason.STORE_UNAVAILABLE)
+    assert await Admission(follower, VAULT, Strangers(0, clock), clock).admit("secret", None) == Later(
+        Reason.STORE_UNAVAILABLE
+    )
 
 
 @pytest.fixture

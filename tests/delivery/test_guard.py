@@ -22,7 +22,7 @@ from gateway.store.sqlite import SqliteStore
 from tests.clock import ManualClock
 from tests.delivery.conftest import VAULT, workspace
 from tests.delivery.site import OpenSite, Site
-from tests.providers.pushes import android_push
+from tests.providers.pushes import android_push, iphone_push
 
 ACCEPTED = Verdict(VerdictKind.ACCEPTED, Reason.DELIVERED, 200)
 INVALID = Verdict(VerdictKind.SUSPECT, Reason.FCM_INVALID_TOKEN, 400, "INVALID_ARGUMENT")
@@ -100,10 +100,10 @@ def test_while_nothing_is_delivered_two_tokens_end_and_no_more(here: Guarded) ->
     assert here.withheld("fcm_invalid_token") == 98
 
 
-def test_of_uninstalls_ten_end_while_nothing_is_delivered(here: Guarded) -> None:
+def test_of_uninstalls_half_as_many_end_while_nothing_is_delivered(here: Guarded) -> None:
     outcomes = here.hear(GONE, 300)
-    assert outcomes[:10] == [TokenDead(Reason.FCM_UNREGISTERED)] * 10
-    assert outcomes[10:99] == [Rejected(Reason.GUARD_UNCONFIRMED, "fcm_unregistered")] * 89
+    assert outcomes[:50] == [TokenDead(Reason.FCM_UNREGISTERED)] * 50
+    assert outcomes[50:99] == [Rejected(Reason.GUARD_UNCONFIRMED, "fcm_unregistered")] * 49
     assert outcomes[99:] == [Rejected(Reason.GUARD_TRIPPED, "fcm_unregistered")] * 201
 
 
@@ -200,20 +200,24 @@ def test_while_most_are_still_refused_successes_reset_nothing(here: Guarded) -> 
     for _ in range(50):
         here.hear(ACCEPTED)
         here.hear(INVALID)
-    assert here.trips == [TRIP]
+    assert (here.trips, here.heard) == ([TRIP], [])
 
 
 def test_one_providers_successes_do_not_speak_for_the_other(here: Guarded) -> None:
     here.hear(INVALID, 20)
+    for number in range(100):
+        push = identified(push_to(0).member, iphone_push(token=f"{number:064x}"), VAULT)
+        here.guard.judged(ACCEPTED, True, push, [route()])
     here.guard.renewed(frozenset({Lane("Chat", "apns")}))
     assert here.trips == [TRIP]
 
 
 def test_other_credentials_reset_it_and_the_old_ones_are_forgotten(here: Guarded) -> None:
     here.hear(INVALID, 20)
-    here.hear(FOREIGN, 19)
+    here.hear(GONE, 99)
     here.guard.renewed(frozenset({Lane("Chat", "fcm")}))
-    here.hear(FOREIGN)
+    here.hear(INVALID, 19)
+    here.hear(GONE, 80)
     assert here.trips == []
 
 

@@ -12,6 +12,7 @@ from gateway.delivery.registry import RETRIES, Issued, Registry
 from gateway.model.app import ApnsCredentials, FcmCredentials
 from gateway.model.errors import Changed, InUse, NameTaken, SettingsError, UnknownName
 from gateway.model.limits import Limits
+from gateway.model.notice import Notice, NoticeKind
 from gateway.model.secret import Secret
 from gateway.model.workspace import SecretHash, Workspace
 from gateway.store.port import Contents
@@ -382,9 +383,9 @@ async def test_of_colleagues_who_take_one_name_one_gets_it(colleagues: Colleague
         ({"fixed_text": "Alice: hello"}, 'fixed_text: ": " cannot be in it, for Android shows only what comes after'),
         ({"fixed_text": "x" * 201}, "fixed_text: expected one line of at most 200 characters"),
         ({"fixed_text": "two\nlines"}, "fixed_text: expected one line of at most 200 characters"),
-        ({"limits": Limits(rate=-0.5)}, "limits.rate: expected 0 or more, got -0.5"),
-        ({"limits": Limits(rate=float("nan"))}, "limits.rate: expected 0 or more, got nan"),
-        ({"limits": Limits(outbox=-1)}, "limits.outbox: expected 0 or more, got -1"),
+        ({"limits": Limits(rate=-0.5)}, "limits.rate: expected 0 to 1000000000000, got -0.5"),
+        ({"limits": Limits(rate=float("nan"))}, "limits.rate: expected 0 to 1000000000000, got nan"),
+        ({"limits": Limits(outbox=-1)}, "limits.outbox: expected 0 to 1000000000000, got -1"),
         ({"allow_from": ("10.0.0.0/99",)}, "allow_from: "),
     ],
 )
@@ -404,7 +405,7 @@ async def test_an_apps_limits_are_checked_too(registry: Registry) -> None:
         registry.add_app("Chat", APNS, None, Limits(burst=-1)),
         registry.update_app("Chat", limits=Limits(burst=-1)),
     ):
-        with pytest.raises(SettingsError, match=r"limits\.burst: expected 0 or more, got -1"):
+        with pytest.raises(SettingsError, match=r"limits\.burst: expected 0 to 1000000000000, got -1"):
             await adding
     assert (await registry.contents()).apps == ()
 
@@ -433,3 +434,22 @@ async def test_a_secret_that_cannot_be_one_is_refused_with_how_to_make_one_and_n
             await use
         assert secret not in str(caught.value)
     assert (await registry.contents()).workspaces == (before,)
+
+
+async def test_the_troubles_of_an_app_are_told_in_the_providers_words(
+    registry: Registry, store: SqliteStore, clock: ManualClock
+) -> None:
+    refused = Notice(
+        kind=NoticeKind.CREDENTIALS_REFUSED,
+        subject="Chat",
+        about="apns",
+        words="403 InvalidProviderToken",
+        at=clock.now(),
+        until=clock.now() + 60.0,
+    )
+    paused = Notice(kind=NoticeKind.FORWARDING_PAUSED, subject="Chat", at=clock.now())
+    for notice in (refused, paused):
+        await store.notices.post(notice)
+    assert await registry.troubles() == {"Chat": ["credentials refused (apns): 403 InvalidProviderToken"]}
+    await clock.advance(60.0)
+    assert await registry.troubles() == {}

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiohttp import web
 from structlog.testing import capture_logs
 
 from gateway.app import following
@@ -20,39 +19,17 @@ from gateway.model.secret import Secret
 from gateway.providers.simulator import Rule, Simulator
 from tests.anywhere import ANYWHERE
 from tests.clock import ManualClock
+from tests.end_to_end.receiver import Receiver, receiving
 from tests.end_to_end.running import ANDROID, IPHONE, credentials, settings_of, start_gateway
 from tests.end_to_end.still import Still
 
 KEPT = DeliverySettings()
 
 
-class Receiver:
-    """An operator's webhook."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.alarms: list[dict[str, Any]] = []
-        self.bodies: list[bytes] = []
-
-    async def handle(self, request: web.Request) -> web.Response:
-        self.bodies.append(await request.read())
-        self.alarms.append(msgspec.json.decode(self.bodies[-1]))
-        return web.Response()
-
-    def told(self, alarm: str) -> list[tuple[str, str, str]]:
-        return [(one["state"], one["about"], one["words"]) for one in self.alarms if one["alarm"] == alarm]
-
-
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    receiver, app = Receiver(), web.Application()
-    app.router.add_post("/hook", receiver.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.0)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    yield receiver
-    await runner.cleanup()
+    async with receiving() as running:
+        yield running
 
 
 @pytest.fixture

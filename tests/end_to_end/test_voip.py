@@ -1,11 +1,11 @@
 """A phone that is to ring cannot wait: within its minute a call is tried again at once, and never after it."""
 
 import asyncio
-import itertools
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +214,7 @@ async def test_a_ring_that_cannot_be_kept_is_answered_in_time_and_the_pauses_gro
     assert (answer.status, answer.code) == (503, "apns_service_unavailable")
     assert still.clock.now() - begun <= PATIENCE + 0.1
     times = [one.at for one in still.simulator.received]
-    pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
+    pauses = [later - earlier for earlier, later in pairwise(times)]
     assert len(times) in range(5, 10)
     assert pauses[-1] >= RING_LONGEST_SECONDS - 0.5
 

@@ -232,7 +232,7 @@ def test_a_passphrase_beside_another_file_does_not_hide_what_it_is() -> None:
 @pytest.mark.parametrize("passphrase", [None, b""])
 def test_an_encrypted_key_needs_its_passphrase(form: PrivateFormat, passphrase: bytes | None) -> None:
     message = refusal(lambda: key_credentials(pem(ec_key(), form, b"open sesame"), passphrase))
-    wanted = "it with its passphrase: --apns-passphrase-file FILE"
+    wanted = "it with its passphrase: --apns-passphrase-file or passphrase_file"
     assert message == f"given.file is an encrypted private key; wanted {wanted}"
 
 
@@ -245,7 +245,7 @@ def test_a_wrong_passphrase_is_told() -> None:
 def test_a_passphrase_for_an_unencrypted_key_is_told(passphrase: bytes) -> None:
     message = refusal(lambda: key_credentials(pem(ec_key()), passphrase))
     what = "not encrypted, but a passphrase was given"
-    assert message == f"given.file is {what}; wanted it without --apns-passphrase-file"
+    assert message == f"given.file is {what}; wanted it without a passphrase"
 
 
 @pytest.mark.parametrize("wrong", ["", "ABC", "abc1234567", "ABC12345678", "ABC-123456", "ABC1234567\n"])
@@ -306,14 +306,18 @@ def test_the_topic_of_a_voip_certificate_is_the_apps() -> None:
         (
             lambda: full_p12(b"open sesame"),
             None,
-            "not a .p12, or its passphrase is another (--apns-passphrase-file FILE)",
+            "not a .p12, or its passphrase is another (--apns-passphrase-file or passphrase_file)",
         ),
         (
             lambda: full_p12(b"open sesame"),
             b"open simsim",
-            "not a .p12, or its passphrase is another (--apns-passphrase-file FILE)",
+            "not a .p12, or its passphrase is another (--apns-passphrase-file or passphrase_file)",
         ),
-        (lambda: full_p12()[:99], None, "not a .p12, or its passphrase is another (--apns-passphrase-file FILE)"),
+        (
+            lambda: full_p12()[:99],
+            None,
+            "not a .p12, or its passphrase is another (--apns-passphrase-file or passphrase_file)",
+        ),
     ],
 )
 def test_another_file_is_refused_as_certificate(
@@ -325,7 +329,7 @@ def test_another_file_is_refused_as_certificate(
 
 def test_an_encrypted_key_beside_its_certificate_needs_its_passphrase() -> None:
     message = refusal(lambda: certificate_credentials(certificate_pem() + pem(rsa_key(), passphrase=b"open sesame")))
-    wanted = "it with its passphrase: --apns-passphrase-file FILE"
+    wanted = "it with its passphrase: --apns-passphrase-file or passphrase_file"
     assert message == f"given.file is an encrypted private key; wanted {wanted}"
 
 
@@ -358,7 +362,7 @@ def test_a_certificate_with_the_key_of_another_is_told(content: Callable[[], byt
 def test_a_certificate_that_names_no_topic_needs_one() -> None:
     content = certificate_pem(uid=None) + pem(rsa_key())
     message = refusal(lambda: certificate_credentials(content))
-    assert message == "given.file names no topic; give the app's bundle id with --apns-topic"
+    assert message == "given.file names no topic; give the app's bundle id: --apns-topic or topics"
     assert certificate_credentials(content, topics=(TOPIC,)).topics == (TOPIC,)
 
 

@@ -290,7 +290,7 @@ async def test_items_are_counted_by_workspace_and_the_oldest_is_known(store: Sto
         [owed("1"), owed("2", received_at=7.0), owed("3", workspace="b", owner="me", leased_until=9e9)]
     )
     count = await store.outbox.count()
-    assert count == OutboxCount({"acme": 2, "b": 1}, 7.0)
+    assert count == OutboxCount({"acme": 2, "b": 1}, 7.0, {"chat": 3})
     assert count.total == 3
 
 
