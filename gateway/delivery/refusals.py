@@ -8,7 +8,8 @@ from gateway.model.outcome import Outcome
 from gateway.model.reason import Reason
 
 PAUSE_SECONDS = 1.0
-_MANY = frozenset({Reason.WORKSPACE_RATE, Reason.WORKSPACE_BUSY, Reason.APP_RATE, Reason.FAILED_TOO_OFTEN})
+MANY = frozenset({Reason.WORKSPACE_RATE, Reason.WORKSPACE_BUSY, Reason.APP_RATE, Reason.FAILED_TOO_OFTEN})
+"""Refusals of which there may be any number."""
 
 _Key = tuple[str | None, Reason]
 
@@ -23,7 +24,7 @@ class Refusals:
 
     def untold(self, workspace: str | None, outcome: Outcome) -> int | None:
         """Return how many were not told before this one, which is; None: nor is this one."""
-        if outcome.reason not in _MANY:
+        if outcome.reason not in MANY:
             return 0
         key, now = (workspace, outcome.reason), self._clock.monotonic()
         if now - self._told_at.get(key, float("-inf")) < PAUSE_SECONDS:

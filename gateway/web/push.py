@@ -8,6 +8,7 @@ from aiohttp import web
 from gateway.delivery.admission import Admission
 from gateway.delivery.allowance import Allowance
 from gateway.delivery.bookkeeping import Bookkeeping, told
+from gateway.delivery.brake import Brake
 from gateway.delivery.desk import Desk
 from gateway.delivery.push import Original, Report
 from gateway.delivery.refusals import Refusals
@@ -49,6 +50,7 @@ class PushDoor:
         self._books = books
         self._usage = usage
         self._metrics = metrics
+        self._brake = Brake(clock)
         self._clock = clock
         self._trusted_proxies = trusted_proxies
 
@@ -61,6 +63,8 @@ class PushDoor:
             log.error("push_failed", request_id=visit.push_id, exc_info=error)
             report = Report(Later(Reason.INTERNAL_ERROR))
         self._record(visit, report)
+        if visit.member is not None:
+            await self._brake.hold(visit.member.workspace.id, report.outcome)
         return _respond(report.outcome, visit.push_id)
 
     async def _receive(self, request: web.Request, visit: "_Visit") -> Report:
@@ -90,7 +94,8 @@ class PushDoor:
         if isinstance(body, Outcome):
             return Report(body)
         original = Original(body, bearer_to_pass_on(request, visit.endpoint.secret))
-        return await self._desk.take(member, original, visit.endpoint.platform, visit.push_id, visit.started + PATIENCE)
+        platform, answer_by = visit.endpoint.platform, visit.started + PATIENCE
+        return await self._desk.take(member, original, platform, visit.push_id, answer_by)
 
     def _record(self, visit: "_Visit", report: Report) -> None:
         seconds = self._clock.monotonic() - visit.started

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from gateway.app import following
 from gateway.config import DeliverySettings, LimitsSettings, Settings
+from gateway.delivery.brake import FREE_A_SECOND
 from gateway.delivery.usage import READ_SECONDS
 from gateway.model.limits import Limits
 from gateway.model.notice import NoticeKind
@@ -291,3 +292,16 @@ async def test_an_address_that_fails_too_often_is_refused_but_no_valid_secret_fr
     still.running.secret = "wrong"
     await site.clock.advance(60.0)
     assert statuses(await burst(still, 1, first=30)) == [401]
+
+
+async def test_who_floods_hears_of_it_later_and_others_at_once(site: Site) -> None:
+    still = await site.open(workspace_rate=1.0, workspace_burst=1)
+    assert statuses(await burst(still, 1 + FREE_A_SECOND)) == [200] + [429] * FREE_A_SECOND
+    late = asyncio.create_task(still.running.push("apn", message(phone(500))))
+    acme, still.running.secret = still.running.secret, await other_workspace(still)
+    assert statuses(await burst(still, 1, first=600)) == [200]
+    assert not late.done()
+    await still.passes(late.done)
+    assert (await late).status == 429
+    still.running.secret = acme
+    assert (await burst(still, 1, first=700))[0].status in (200, 429)
