@@ -12,7 +12,7 @@ import structlog
 
 from gateway.model.clock import Clock, time_limit
 from gateway.model.errors import StoreError
-from gateway.model.usage import Usage, month_of
+from gateway.model.usage import Usage, end_of_month, month_of
 from gateway.store.usage_port import UsageStore
 
 WRITE_SECONDS = 1.0
@@ -34,7 +34,7 @@ class UsageCounter:
         self._store = store
         self._clock = clock
         self._unwritten: Counter[Key] = Counter()
-        self._month = ""
+        self._month, self._ends_at = "", 0.0
         self._by_workspace: Counter[str] = Counter()
         self._by_app: Counter[str] = Counter()
         self._read_at = clock.monotonic()
@@ -84,11 +84,10 @@ class UsageCounter:
 
     def _present(self) -> str:
         """Return the month, and begin anew with a new one."""
-        month = month_of(self._clock.now())
-        if month != self._month:
-            self._month = month
+        if (now := self._clock.now()) >= self._ends_at:
+            self._month, self._ends_at = month_of(now), end_of_month(now)
             self._by_workspace, self._by_app = Counter(), Counter()
-        return month
+        return self._month
 
     async def _write(self) -> None:
         if not self._unwritten:

@@ -1,146 +1,142 @@
-"""What a workspace feels of another one that sends at 50 times its limit.
+"""How long a quiet workspace's pushes take alone, and beside one that sends at fifty times its limit.
 
-    python -m tests.bench.noisy_neighbour [--rounds N] [--seconds S] [--rate N] [--limit N]
+    python -m tests.bench.noisy_neighbour [--rounds N] [--seconds S] [--rate R] [--limit L]
 
-A quiet workspace sends at a steady rate, alone and beside a noisy one, in turn, several rounds of one run. The noisy
-one may send so many pushes a second and sends fifty times as many, from a process of its own; so do the simulator and
-the gateway run. Nobody waits for an answer before the next push: a gateway that is slow to refuse must not be spared
-the rest, and its slowness not be left out of the latencies, which are counted from when a push was due.
-
-Prints medians over the rounds of the quiet one's latencies, their ratio, and how much noise there really was.
+The simulator, the gateway and each of the two servers run in a process of their own. Both servers send at a steady rate
+whether they are answered or not, so a slow answer is not hidden by a sender that waits for it. In every round the quiet
+one is measured alone, while as much is sent to another server on this machine, and beside the noisy one: on few cores
+noise costs everybody something, whomever it is sent to. Medians of the rounds.
 """
 
 import argparse
 import asyncio
-import multiprocessing
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Event
+from collections import Counter
 from pathlib import Path
-from random import randrange
 
 import aiohttp
+import click
 import msgspec
 
-from gateway.cli.output import print_facts, print_table
-from tests.bench.push_door import add_workspace, running
-from tests.end_to_end.running import message
+from gateway.cli.output import print_table
+from tests.bench.site import PORTS, bench_site
+from tests.end_to_end.running import IPHONE, message
+from tests.servers.process import wait_for
 
 TIMES = 50
-RAMP_SECONDS = 1.0
-"""How long the noise goes on before the quiet one is measured, and after it."""
+"""How many times its limit the noisy one sends."""
+WARM_UP = 0.5
+"""Seconds of a round that are not measured."""
 
 
-class Latencies(msgspec.Struct, frozen=True):
-    """Milliseconds of one round's pushes."""
+class Measured(msgspec.Struct):
+    """One server's round: seconds that each answer took, and how many of each status."""
 
-    median: float
-    p99: float
+    seconds: list[float]
+    statuses: dict[str, int]
+
+    def percentile(self, share: float) -> float:
+        """Return a percentile, in milliseconds."""
+        ordered = sorted(self.seconds)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000
+
+
+class Round(msgspec.Struct):
+    """What the quiet one measured alone, with as much sent to another server on this machine, and beside the noise."""
+
+    alone: Measured
+    elsewhere: Measured
+    beside: Measured
+    noisy: Measured
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print; or be one of the servers."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--rate", type=float, default=50.0)
-    parser.add_argument("--limit", type=float, default=20.0)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--rate", type=float, default=50.0, help="pushes a second of the quiet one")
+    parser.add_argument("--limit", type=float, default=20.0, help="the noisy one's limit, in pushes a second")
+    parser.add_argument("--send", metavar="URL", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    alone: list[Latencies] = []
-    beside: list[Latencies] = []
-    noises: list[float] = []
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as sides:
-        quiet = sides[2].url
-        config = ("-m", "gateway", "--config", str(Path(folder) / "gateway.toml"))
-        secret = add_workspace(config, "noisy", "--rate", str(given.limit))
-        noisy = quiet.replace(quiet.split("/")[4], secret)
-        time.sleep(3.0)  # until the gateway knows it
-        asyncio.run(send(quiet, given.rate, 2.0))
-        for _ in range(given.rounds):
-            alone.append(latencies(asyncio.run(send(quiet, given.rate, given.seconds)).took))
-            with Noise(noisy, given.limit * TIMES, given.seconds + 2 * RAMP_SECONDS) as noise:
-                beside.append(latencies(asyncio.run(send(quiet, given.rate, given.seconds)).took))
-            noises.append(noise.rate())
-    report(alone, beside, noises)
+    if given.send:
+        click.echo(msgspec.json.encode(asyncio.run(send(given.send, given.rate, given.seconds))).decode())
+        return
+    with tempfile.TemporaryDirectory() as folder, bench_site(Path(folder)) as site:
+        limit = (f"--rate={given.limit}", f"--burst={given.limit:.0f}")
+        quiet, noisy = (
+            f"http://127.0.0.1:{PORTS['public']}/w/{secret}/push/apn/send"
+            for secret in (site.add_workspace("quiet"), site.add_workspace("noisy", *limit))
+        )
+        site.start_gateway()
+        wait_for(PORTS["bare"], site.start("-m", "tests.bench.bare_handler", str(PORTS["bare"])))
+        rounds = [one_round(quiet, noisy, given) for _ in range(given.rounds)]
+    report(rounds)
 
 
-class Sent(msgspec.Struct, frozen=True):
-    """How long each answer took, in seconds, and how many pushes a second really left."""
-
-    took: list[float]
-    rate: float
-
-
-class Noise:
-    """A process that sends far too much while the block runs."""
-
-    def __init__(self, url: str, rate: float, seconds: float) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._rate, told = context.Pipe(duplex=False)
-        self._begun = context.Event()
-        arguments = (url, rate, seconds, self._begun, told)
-        self._process = context.Process(target=make_noise, args=arguments)
-
-    def __enter__(self) -> "Noise":
-        self._process.start()
-        self._begun.wait()
-        time.sleep(RAMP_SECONDS)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.join()
-
-    def rate(self) -> float:
-        """Return how many pushes a second left, once it has ended."""
-        return float(self._rate.recv())
+def one_round(quiet: str, noisy: str, given: argparse.Namespace) -> Round:
+    """Measure all three, one after the other."""
+    alone = heard(server(quiet, given.rate, given.seconds))
+    elsewhere, _ = beside(quiet, f"http://127.0.0.1:{PORTS['bare']}/", given)
+    return Round(alone, elsewhere, *beside(quiet, noisy, given))
 
 
-def make_noise(url: str, rate: float, seconds: float, begun: Event, told: Connection) -> None:
-    """Send at a rate, whatever the answers are; tell how it went."""
-    begun.set()
-    told.send(asyncio.run(send(url, rate, seconds)).rate)
+def beside(quiet: str, noisy: str, given: argparse.Namespace) -> tuple[Measured, Measured]:
+    """Start the noisy one first, and let it end last."""
+    loud = server(noisy, given.limit * TIMES, given.seconds + 2 * WARM_UP)
+    time.sleep(WARM_UP)
+    return heard(server(quiet, given.rate, given.seconds)), heard(loud)
 
 
-async def send(url: str, rate: float, seconds: float) -> Sent:
-    """Send at a steady rate, however long the answers take."""
-    took: list[float] = []
-    first = randrange(2**200)  # devices of its own: pushes to one device wait for each other
+def server(url: str, rate: float, seconds: float) -> "subprocess.Popen[bytes]":
+    arguments = (f"--send={url}", f"--rate={rate}", f"--seconds={seconds}")
+    command = (sys.executable, "-m", "tests.bench.noisy_neighbour", *arguments)
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
 
-    async def push(number: int, due: float) -> None:
-        async with session.post(url, data=msgspec.json.encode(message(f"{first + number:064x}"))) as answer:
+
+def heard(process: "subprocess.Popen[bytes]") -> Measured:
+    output, _ = process.communicate()
+    return msgspec.json.decode(output, type=Measured)
+
+
+async def send(url: str, rate: float, seconds: float) -> Measured:
+    """Send at a steady rate, and time each answer from the moment when its push was due."""
+    measured, statuses = Measured([], {}), Counter[str]()
+    body, headers = msgspec.json.encode(message(IPHONE)), {"Content-Type": "application/json"}
+
+    async def push(due: float, counts: bool) -> None:
+        async with session.post(url, data=body, headers=headers) as answer:
             await answer.read()
-        took.append(time.perf_counter() - due)
+        statuses[str(answer.status)] += 1
+        if counts:
+            measured.seconds.append(time.perf_counter() - due)
 
-    headers = {"Content-Type": "application/json"}
-    async with (
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), headers=headers) as session,
-        asyncio.TaskGroup() as pushes,
-    ):
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session, asyncio.TaskGroup() as tasks:
         begun = time.perf_counter()
-        for number in range(int(seconds * rate)):
+        for number in range(int(rate * seconds)):
             due = begun + number / rate
-            await asyncio.sleep(due - time.perf_counter())
-            pushes.create_task(push(number, due))
-        reached = seconds * rate / (time.perf_counter() - begun)
-    return Sent(took, reached)
+            if (pause := due - time.perf_counter()) > 0:
+                await asyncio.sleep(pause)
+            tasks.create_task(push(due, counts=due - begun >= WARM_UP))
+    return msgspec.structs.replace(measured, statuses=dict(statuses))
 
 
-def latencies(seconds: list[float]) -> Latencies:
-    ordered = sorted(seconds)
-    return Latencies(statistics.median(ordered) * 1000, ordered[int(len(ordered) * 0.99)] * 1000)
-
-
-def report(alone: list[Latencies], beside: list[Latencies], noises: list[float]) -> None:
-    """Print medians over the rounds, and what one is of the other."""
+def report(rounds: list[Round]) -> None:
     rows = []
-    for name in ("median", "p99"):
-        quiet = statistics.median(getattr(one, name) for one in alone)
-        noisy = statistics.median(getattr(one, name) for one in beside)
-        rows.append((name, f"{quiet:.2f}", f"{noisy:.2f}", f"{noisy / quiet:.2f}"))
-    print_table(("quiet workspace", "alone ms", "beside the noisy one ms", "ratio"), rows)
-    print_facts({"noise, requests/s": f"{statistics.median(noises):,.0f} (slowest round {min(noises):,.0f})"})
+    for name, share in (("p50", 0.5), ("p99", 0.99)):
+        sides = zip(*((one.alone, one.elsewhere, one.beside) for one in rounds), strict=True)
+        alone, elsewhere, beside = (statistics.median(one.percentile(share) for one in side) for side in sides)
+        times = (f"{alone:.2f}", f"{elsewhere:.2f}", f"{beside:.2f}")
+        rows.append((name, *times, f"{beside / alone:.2f}", f"{beside / elsewhere:.2f}"))
+    columns = ("alone, ms", "noise elsewhere, ms", "beside, ms", "beside : alone", "beside : noise elsewhere")
+    print_table(("", *columns), rows)
+    for name, answers in (("quiet", [one.beside for one in rounds]), ("noisy", [one.noisy for one in rounds])):
+        statuses = sum((Counter(one.statuses) for one in answers), Counter[str]())
+        click.echo(f"{name}, answered: {dict(sorted(statuses.items()))}")
 
 
 if __name__ == "__main__":
