@@ -138,6 +138,21 @@ async def test_a_new_month_begins_with_nothing(counter: UsageCounter, store: Sql
     assert await store.usage.month("2026-12") == [used("acme", 1, month="2026-12")]
 
 
+async def test_what_an_outage_has_kept_of_the_old_month_does_not_count_in_the_new_one(
+    counter: UsageCounter, wire: Wire, store: SqliteStore, clock: ManualClock
+) -> None:
+    wire.is_cut = True
+    await counter.look()
+    delivers(counter, 7)
+    await clock.advance(600.0)
+    wire.is_cut = False
+    await counter.look()
+    assert (counter.of_workspace("acme"), counter.of_app("chat")) == (0, 0)
+    await counter.look()
+    assert await store.usage.month("2026-11") == [used("acme", 7)]
+    assert await store.usage.month("2026-12") == []
+
+
 async def test_what_is_left_is_written_at_the_end(counter: UsageCounter, store: SqliteStore) -> None:
     delivers(counter, 2)
     await counter.flush()
