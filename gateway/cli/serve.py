@@ -1,6 +1,7 @@
 """`push-gateway serve`."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -33,6 +34,7 @@ def serve(config: Path | None, listen: HostPort | None, operator_listen: HostPor
     settings = listening_on(settings_from(config), listen, operator_listen)
     configure_logging(settings.logging.level, settings.logging.format)
     if settings.server.workers == 1:
+        _spare_what_is_loaded()
         run(serve_until_stopped(settings))
     else:
         sys.exit(run(supervise_until_stopped(settings)))
@@ -44,7 +46,14 @@ def serve(config: Path | None, listen: HostPort | None, operator_listen: HostPor
 def worker(control: int, listener: int) -> None:
     """Be one of several workers: started by `serve`, which leaves these sockets open for it."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # who ends all processes means the gateway; the supervisor knows how
+    _spare_what_is_loaded()
     run(work(socket.socket(fileno=control), socket.socket(fileno=listener), SystemClock()))
+
+
+def _spare_what_is_loaded() -> None:
+    """Keep modules out of garbage collection: they stay anyway, and to walk them all holds up every push."""
+    gc.collect()
+    gc.freeze()
 
 
 def listening_on(settings: Settings, listen: HostPort | None, operator_listen: HostPort | None) -> Settings:
