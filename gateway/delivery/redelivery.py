@@ -150,7 +150,7 @@ class Redelivery:
             await self._work_on(item)
 
     async def _work_on(self, item: OutboxItem) -> None:
-        push = Push(self._member(item), item.notification, item.device, item.key)
+        push = Push(self._member(item), item.notification, item.device, item.key, item.line)
         if self._clock.now() >= item.expires_at:
             report = Report(Expired(), push, item.lane.app or None)
         elif push.member.workspace.suspended:
