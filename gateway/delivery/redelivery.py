@@ -103,7 +103,7 @@ class Redelivery:
         full = {lane for lane, number in self._by_lane.items() if number >= LANE_CONCURRENCY}
         snapshot = self._follower.snapshot
         held = {Lane(app, provider) for app in (snapshot.held_apps if snapshot else ()) for provider in PROVIDERS}
-        return self._breakers.resting() | full | held
+        return self._breakers.resting() | full | held | {lane.of_rings for lane in held}
 
     def _held_workspaces(self) -> frozenset[str]:
         return self._follower.snapshot.held_workspaces if self._follower.snapshot else frozenset()
