@@ -164,6 +164,7 @@ def test_other_variables_are_not_looked_at() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "rest"),
     [
+        ("[providers]\nca_file = '''\na b = c\n'''\ntimeout = 16", 5, "providers.timeout: expected `float` <= 15.0"),
         ("[server]\n\nlisten = 5", 3, "server.listen: expected `str`, got `int`"),
         (
             "[server]\nlisten = 'somewhere'",

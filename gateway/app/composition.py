@@ -176,6 +176,7 @@ def _watch(gateway: Gateway) -> None:
         gateway.devices.statistics,
         lambda: _outbox_statistics(gateway.owed, gateway.follower),
     )
+    gateway.metrics.watch_workspaces(lambda: gateway.follower.snapshot.size if gateway.follower.snapshot else 0)
     gateway.metrics.watch_gateways(lambda: gateway.pulse.live)
     gateway.metrics.watch_canary(gateway.watches.canary.results)
     gateway.metrics.watch_guard(lambda: ((trip.app, trip.reason.value) for trip in gateway.guard.trips()))

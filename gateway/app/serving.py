@@ -40,6 +40,7 @@ async def following(gateway: Gateway) -> AsyncIterator[None]:
     try:
         async with in_background(*_followings(gateway)):
             await gateway.notices.has_looked.wait()  # what stands must be known before the first push
+            await gateway.limits.usage.look()  # and what is left of the month
             yield
     finally:
         await gateway.watches.flush()
@@ -78,6 +79,7 @@ def public_app(
     """Build what is served at the public door."""
     push = PushDoor(
         gateway.admission,
+        gateway.limits.allowance,
         gateway.desk,
         gateway.books,
         gateway.limits.usage,

@@ -42,8 +42,8 @@ def show(config: Path | None, as_json: bool) -> None:
 def reset(config: Path | None, app: str) -> None:
     """Let tokens of an app end again, whatever they were refused for.
 
-    Running gateways know within seconds, and watch anew from then on: if the tokens are still refused in numbers, the
-    guard trips again.
+    Running gateways know within seconds. Tokens that are called uninstalled are believed to be for an hour; whatever
+    else had tripped is watched anew, and if the tokens are still refused in numbers, the guard trips again.
     """
     settings = settings_from(config)
     configure_logging("warning", settings.logging.format)

@@ -47,6 +47,8 @@ class _Row(msgspec.Struct, frozen=True):
 @click.pass_obj
 def usage(config: Path | None, month: str | None, as_csv: bool, as_json: bool) -> None:
     """How many pushes each workspace has sent in a month, and what became of them as they were answered."""
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json are two formats: give one of them")
     settings = settings_from(config)
     month = month or month_of(time.time())
     rows = run(_rows(settings, month))

@@ -48,13 +48,14 @@ class Desk:
         """
 
         async def deliver(push: Push, body: bytes) -> Report:
-            if (refusal := self._allowance.of_workspace(push)) is not None:
-                return Report(refusal, push)
             seen = msgspec.structs.replace(original, body=body)
-            with self._allowance.at_work(push):
-                return await self._duplicates.once(push, lambda: self._forwarding.deliver(push, seen, answer_by))
+            return await self._duplicates.once(push, lambda: self._deliver(push, seen, answer_by))
 
         return await self._read(member, original.body, platform, push_id, deliver)
+
+    async def _deliver(self, push: Push, original: Original, answer_by: float) -> Report:
+        refusal = self._allowance.of_month(push)
+        return Report(refusal, push) if refusal else await self._forwarding.deliver(push, original, answer_by)
 
     async def attempt(self, member: Member, body: bytes, platform: Platform, push_id: str, answer_by: float) -> Report:
         """Send what `body` asks for and wait for what the provider says; nothing is stored or forwarded. See `take`."""

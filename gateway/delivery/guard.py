@@ -3,7 +3,7 @@
 A wrong key, topic or environment makes Apple and Google call good tokens dead, all of them. Where many different tokens
 of an app get such a verdict within minutes and few succeed, the guard trips: none of them ends by it any more, in any
 process, until sends succeed again, the app gets other credentials, or an operator says so. Before that is plain, a few
-tokens may end while nothing is delivered, and for every delivery one more.
+tokens may end while nothing is delivered, and one more for every other device that takes a push.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -78,6 +78,8 @@ class Guard:
             return outcome
         if not all(self._is_current(route) for route in routes):
             return self._unconfirmed(outcome, verdict, lanes)
+        if all(self._is_believed(lane.app, verdict.reason) for lane in lanes):
+            return outcome
         is_tripped = [self._refused(lane, verdict, push.device) for lane in lanes]
         if any(is_tripped):
             return self._stopped(outcome, verdict, push, lanes)
@@ -107,6 +109,9 @@ class Guard:
         for trip in self.trips():
             if trip.lane in lanes:
                 self._withdraw(trip)
+        for notice in self._notices.all():
+            if notice.kind is NoticeKind.GUARD_RESET and Trip(notice.subject, Reason(notice.about)).lane in lanes:
+                self._notices.withdraw(notice.kind, notice.subject, notice.about)
         for lane, bounds in list(self._suspicions):
             if lane in lanes:
                 del self._suspicions[lane, bounds]
@@ -184,6 +189,10 @@ class Guard:
         for suspicion in suspicions if may_end else ():
             suspicion.reserve -= 1
         return may_end
+
+    def _is_believed(self, app: str, reason: Reason) -> bool:
+        """Tell whether an operator has said that tokens of an app which are refused so really are dead."""
+        return self._notices.standing(NoticeKind.GUARD_RESET, app, reason.value) is not None
 
     def _is_current(self, route: Route) -> bool:
         """Tell whether a verdict is on credentials that are in use, not on ones replaced while it was under way."""

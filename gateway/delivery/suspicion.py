@@ -23,7 +23,7 @@ _DOUBTFUL = frozenset(
     }
 )
 """What every good token is told too when our key, topic or environment is wrong."""
-_GONE = frozenset({Reason.APNS_UNREGISTERED, Reason.APNS_EXPIRED_TOKEN, Reason.FCM_UNREGISTERED})
+GONE = frozenset({Reason.APNS_UNREGISTERED, Reason.APNS_EXPIRED_TOKEN, Reason.FCM_UNREGISTERED})
 """What is about the token, unless it is said of far too many at once."""
 
 
@@ -31,7 +31,8 @@ class Bounds(msgspec.Struct, frozen=True):
     """From where on one of these verdicts is taken for a fault of ours.
 
     At least `heard` different tokens must have been heard of within `seconds`, `refused` of them with the same verdict,
-    and these must be over a `share` of all, or all.
+    and these must be over a `share` of all, or all. `reserve` tokens may end, one after the other, while nothing is
+    delivered.
     """
 
     reasons: frozenset[Reason]
@@ -39,6 +40,7 @@ class Bounds(msgspec.Struct, frozen=True):
     refused: int
     share: float
     seconds: float
+    reserve: int
 
     @property
     def size(self) -> int:
@@ -48,18 +50,20 @@ class Bounds(msgspec.Struct, frozen=True):
         """
         return math.ceil(self.heard / self.share)
 
-    @property
-    def reserve(self) -> int:
-        """How many tokens may end, one after the other, while nothing is delivered."""
-        return max(1, self.heard // 10)
-
 
 def bounds_of(settings: GuardSettings) -> tuple[Bounds, ...]:
-    """Read the settings: doubtful verdicts are counted by themselves, of those that are about tokens the share."""
+    """Read the settings: doubtful verdicts are counted by themselves, of those that are about tokens the share.
+
+    Few ends are believed on a doubtful verdict, and more on one that names a death.
+    """
     seconds, tokens, gone = settings.minutes * 60.0, settings.tokens, settings.unregistered_tokens
     return (
-        Bounds(_DOUBTFUL, heard=tokens, refused=tokens, share=settings.share, seconds=seconds),
-        Bounds(_GONE, heard=gone, refused=1, share=settings.unregistered_share, seconds=seconds),
+        Bounds(
+            _DOUBTFUL, heard=tokens, refused=tokens, share=settings.share, seconds=seconds, reserve=max(1, tokens // 10)
+        ),
+        Bounds(
+            GONE, heard=gone, refused=1, share=settings.unregistered_share, seconds=seconds, reserve=max(1, gone // 2)
+        ),
     )
 
 
@@ -78,6 +82,10 @@ class Sample:
     def count(self, reason: Reason) -> int:
         """Return of how many tokens this was said last."""
         return self._counts[reason]
+
+    def says(self, device: str, reason: Reason) -> bool:
+        """Tell whether this was said last of a token."""
+        return self._heard.get(device, (None, 0.0))[0] is reason
 
     def hear(self, device: str, reason: Reason, now: float) -> None:
         """Take what is said of a token at `now`, in seconds of the monotonic clock."""
@@ -106,9 +114,10 @@ class Suspicion:
         self.sample = Sample(bounds.size, bounds.seconds)
 
     def delivered(self, device: str, now: float) -> None:
-        """Hear that a token is good; it vouches for one end of another."""
+        """Hear that a token is good; it vouches for one end of another, once: a single one could vouch for all."""
+        if not self.sample.says(device, Reason.DELIVERED):
+            self.reserve = min(self.reserve + 1, self._bounds.reserve)
         self.sample.hear(device, Reason.DELIVERED, now)
-        self.reserve = min(self.reserve + 1, self._bounds.reserve)
 
     def refused(self, device: str, reason: Reason, now: float) -> bool:
         """Hear that a token is refused, and tell whether that makes too many."""

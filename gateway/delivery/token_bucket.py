@@ -1,31 +1,32 @@
-"""A token bucket: so many a second, and a few at once after a pause."""
+"""The token bucket: so many a second on average, so many at once after a pause."""
 
 
 class TokenBucket:
-    """Fills with time, up to its burst; the rate may change between two takes.
+    """Fills steadily up to its burst; each that comes takes one token, or is told when there will be one.
 
-    It may be overdrawn by those who cannot wait; whoever comes after them waits longer.
+    Rate and burst are given every time, for they may change: what has gathered stays, as far as it still fits.
     """
 
     __slots__ = ("_at", "_tokens")
 
     def __init__(self, burst: float, now: float) -> None:
-        """Begin full; `now` is in seconds of a monotonic clock."""
+        """Begin full, at `now` (seconds of a monotonic clock)."""
         self._tokens = burst
         self._at = now
 
-    def take(self, rate: float, burst: float, now: float, overdraws: bool = False) -> float:
-        """Take a token; return 0, or the seconds until there is one, and then none was taken.
+    def take(self, rate: float, burst: float, now: float, debt: float = 0.0) -> float:
+        """Take a token; return 0, or the seconds until one can be taken.
 
         Args:
             rate: tokens a second, more than 0.
-            burst: how many it holds, 1 at least.
-            now: in seconds of the same clock as ever.
-            overdraws: whether a token is taken though there is none, down to minus one burst.
+            burst: how many there are at most, 1 or more.
+            now: seconds of the monotonic clock.
+            debt: how many may be taken that are not there yet.
         """
         self._tokens = min(burst, self._tokens + max(0.0, now - self._at) * rate)
         self._at = now
-        if self._tokens < 1.0 and not overdraws:
-            return (1.0 - self._tokens) / rate
-        self._tokens = max(self._tokens - 1.0, -burst)
+        missing = 1.0 - debt - self._tokens
+        if missing > 0.0:
+            return missing / rate
+        self._tokens -= 1.0
         return 0.0

@@ -1,4 +1,9 @@
-"""What every workspace has used of the month: counted behind the answers, shared by all gateways on the store."""
+"""What every workspace has used of the month: counted behind the answers, shared by all gateways on the store.
+
+To add the same counts twice is to count twice. So what the store may have taken without saying so is not written again:
+rather too few are counted than a push turned away for one that never was. After a failure the store is read before more
+is written, so that an outage costs one second's counts and not those of every try.
+"""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,7 +12,7 @@ import structlog
 
 from gateway.model.clock import Clock, time_limit
 from gateway.model.errors import StoreError
-from gateway.model.usage import Usage, month_of
+from gateway.model.usage import Usage, end_of_month, month_of
 from gateway.store.usage_port import UsageStore
 
 WRITE_SECONDS = 1.0
@@ -29,7 +34,7 @@ class UsageCounter:
         self._store = store
         self._clock = clock
         self._unwritten: Counter[Key] = Counter()
-        self._month = ""
+        self._month, self._ends_at = "", 0.0
         self._by_workspace: Counter[str] = Counter()
         self._by_app: Counter[str] = Counter()
         self._read_at = clock.monotonic()
@@ -54,10 +59,11 @@ class UsageCounter:
         return self._by_app[app]
 
     async def look(self) -> None:
-        """Write what was counted, and now and then read what everybody has."""
+        """Write what was counted, and now and then read what everybody has; do so before the first push comes."""
         try:
-            await self._write()
-            if self._clock.monotonic() >= self._read_at:
+            if self._store_answers:
+                await self._write()
+            if not self._store_answers or self._clock.monotonic() >= self._read_at:
                 await self._read()
                 self._read_at = self._clock.monotonic() + READ_SECONDS
         except StoreError as error:
@@ -69,19 +75,19 @@ class UsageCounter:
 
     async def flush(self) -> None:
         """Write what is left, as far as the store takes it in time."""
+        left = self._unwritten.total()
         try:
             async with time_limit(self._clock, FLUSH_SECONDS):
                 await self._write()
         except (StoreError, TimeoutError) as error:
-            log.warning("usage_lost", requests=self._unwritten.total(), error=str(error) or "the store took too long")
+            log.warning("usage_lost", requests=left, error=str(error) or "the store took too long")
 
     def _present(self) -> str:
         """Return the month, and begin anew with a new one."""
-        month = month_of(self._clock.now())
-        if month != self._month:
-            self._month = month
+        if (now := self._clock.now()) >= self._ends_at:
+            self._month, self._ends_at = month_of(now), end_of_month(now)
             self._by_workspace, self._by_app = Counter(), Counter()
-        return month
+        return self._month
 
     async def _write(self) -> None:
         if not self._unwritten:
@@ -89,8 +95,8 @@ class UsageCounter:
         batch, self._unwritten = self._unwritten, Counter()
         try:
             await self._store.count([_usage(key, count) for key, count in batch.items()])
-        except (StoreError, TimeoutError):
-            self._unwritten += batch
+        except StoreError:
+            log.warning("usage_uncertain", requests=batch.total())
             raise
 
     async def _read(self) -> None:

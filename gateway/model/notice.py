@@ -10,6 +10,8 @@ class NoticeKind(StrEnum):
 
     GUARD_TRIPPED = "guard_tripped"
     """An app's tokens seem to die in numbers: `subject` is the app, `about` the reason."""
+    GUARD_RESET = "guard_reset"
+    """An operator has said that an app's tokens really are dead: `subject` is the app, `about` the reason."""
     FORWARDING_PAUSED = "forwarding_paused"
     """The official gateway does not take a workspace's pushes: `subject` is the workspace."""
     BREAKER_OPEN = "breaker_open"
@@ -32,7 +34,7 @@ class NoticeKind(StrEnum):
     @property
     def is_alarm(self) -> bool:
         """Tell whether an operator should know; what is none is for the gateways alone."""
-        return self not in (NoticeKind.DEAD_LETTERS_SHARE, NoticeKind.CANARY_DONE)
+        return self not in (NoticeKind.GUARD_RESET, NoticeKind.DEAD_LETTERS_SHARE, NoticeKind.CANARY_DONE)
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

@@ -114,6 +114,7 @@ def _provider(notice: Notice) -> str:
 
 _WORDS = {
     NoticeKind.GUARD_TRIPPED: _guard_tripped,
+    NoticeKind.GUARD_RESET: _for_gateways,
     NoticeKind.FORWARDING_PAUSED: _forwarding_paused,
     NoticeKind.BREAKER_OPEN: _breaker_open,
     NoticeKind.CREDENTIALS_REFUSED: _credentials_refused,

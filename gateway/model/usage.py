@@ -1,5 +1,6 @@
 """How many pushes each workspace has sent in a month, and what became of them."""
 
+from calendar import monthrange
 from datetime import UTC, datetime
 
 import msgspec
@@ -26,3 +27,10 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 def month_of(at: float) -> str:
     """Return the calendar month of `at` (UNIX seconds), as 2026-11."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m")
+
+
+def end_of_month(at: float) -> float:
+    """Return when the calendar month of `at` ends and the next begins (both UNIX seconds)."""
+    moment = datetime.fromtimestamp(at, UTC)
+    days = monthrange(moment.year, moment.month)[1]
+    return datetime(moment.year, moment.month, 1, tzinfo=UTC).timestamp() + days * 86_400.0

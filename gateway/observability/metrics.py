@@ -52,7 +52,7 @@ class Metrics:
             ("workspace", "outcome"),
             registry=self.registry,
         )
-        self._busy = BusyNames()
+        self._busy = BusyNames(lambda: 0)
         self._owed = Counter(
             "push_stored_finished",
             "Pushes that were stored, by what became of them in the end.",
@@ -138,6 +138,10 @@ class Metrics:
         self.registry.register(BacklogCollector("push_records", "Deliveries", deliveries))
         self.registry.register(BacklogCollector("push_devices", "Sightings of devices", devices))
         self.registry.register(OutboxCollector(outbox))
+
+    def watch_workspaces(self, registered: Callable[[], int]) -> None:
+        """Ask how many workspaces there are: where they are few, each is counted under its name."""
+        self._busy = BusyNames(registered)
 
     def watch_gateways(self, live: Callable[[], int]) -> None:
         """Read anew at every scrape how many gateways run on this one's store."""

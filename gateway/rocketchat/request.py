@@ -96,6 +96,14 @@ def read_request(body: bytes, platform: Platform, push_id: str, arrived_at: floa
     return refusal or _notification(wire, payload, platform, push_id, arrived_at)
 
 
+def is_ring(body: bytes, platform: Platform, arrived_at: float) -> bool:
+    """Tell whether a body is that of a VoIP ring; of others a glance is enough. See `read_request`."""
+    if b"voip" not in body:
+        return False
+    read = read_request(body, platform, "", arrived_at)
+    return not isinstance(read, Rejected) and read.kind is Kind.VOIP_RING
+
+
 def _read_payload(raw: Raw | UnsetType) -> Payload | None:
     """Keep the payload as written: numbers, nulls and unknown members reach the app as the server sent them."""
     if raw is UNSET or (text := bytes(raw)) == b"null":

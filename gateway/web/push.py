@@ -6,20 +6,23 @@ import structlog
 from aiohttp import web
 
 from gateway.delivery.admission import Admission
-from gateway.delivery.allowance import TOO_MUCH
+from gateway.delivery.allowance import Allowance
 from gateway.delivery.bookkeeping import Bookkeeping, told
+from gateway.delivery.brake import Brake
 from gateway.delivery.desk import Desk
 from gateway.delivery.push import Original, Report
+from gateway.delivery.refusals import Refusals
 from gateway.delivery.snapshot import Member
 from gateway.delivery.usage import UsageCounter
 from gateway.model.address import Network
 from gateway.model.clock import Clock
 from gateway.model.notification import new_push_id
-from gateway.model.outcome import Later, Outcome, Stored
+from gateway.model.outcome import Later, Outcome, Rejected, Stored
 from gateway.model.reason import Reason
 from gateway.observability.metrics import Metrics
 from gateway.rocketchat.answer import PATIENCE, answer
 from gateway.rocketchat.endpoint import Endpoint
+from gateway.rocketchat.request import is_ring
 from gateway.web.body import read_body
 from gateway.web.sender import bearer, bearer_to_pass_on, source_address
 
@@ -32,6 +35,7 @@ class PushDoor:
     def __init__(
         self,
         admission: Admission,
+        allowance: Allowance,
         desk: Desk,
         books: Bookkeeping,
         usage: UsageCounter,
@@ -40,10 +44,13 @@ class PushDoor:
         trusted_proxies: Sequence[Network],
     ) -> None:
         self._admission = admission
+        self._allowance = allowance
+        self._refusals = Refusals(clock)
         self._desk = desk
         self._books = books
         self._usage = usage
         self._metrics = metrics
+        self._brake = Brake(clock)
         self._clock = clock
         self._trusted_proxies = trusted_proxies
 
@@ -56,20 +63,39 @@ class PushDoor:
             log.error("push_failed", request_id=visit.push_id, exc_info=error)
             report = Report(Later(Reason.INTERNAL_ERROR))
         self._record(visit, report)
+        if visit.member is not None:
+            await self._brake.hold(visit.member.workspace.id, report.outcome)
         return _respond(report.outcome, visit.push_id)
 
     async def _receive(self, request: web.Request, visit: "_Visit") -> Report:
         address = source_address(request, self._trusted_proxies)
         member = await self._admission.admit(visit.endpoint.secret or bearer(request), address)
-        # of strangers too: to close on unread data is to reset the connection
-        body = await read_body(request, self._clock)
         if isinstance(member, Outcome):
+            await read_body(request, self._clock)  # to close on unread data is to reset the connection
             return Report(member)
         visit.member = member
+        with self._allowance.place(member.workspace) as refusal:
+            body = await read_body(request, self._clock)
+            if refusal is None:
+                return await self._take(request, visit, member, body)
+        return await self._take_ring(request, visit, member, body) or Report(refusal)
+
+    async def _take_ring(
+        self, request: web.Request, visit: "_Visit", member: Member, body: bytes | Rejected
+    ) -> Report | None:
+        """Take a push that was refused if it is a ring, and there is room for one."""
+        if isinstance(body, bytes) and is_ring(body, visit.endpoint.platform, self._clock.now()):
+            with self._allowance.place(member.workspace, is_ring=True) as refusal:
+                if refusal is None:
+                    return await self._take(request, visit, member, body)
+        return None
+
+    async def _take(self, request: web.Request, visit: "_Visit", member: Member, body: bytes | Rejected) -> Report:
         if isinstance(body, Outcome):
             return Report(body)
         original = Original(body, bearer_to_pass_on(request, visit.endpoint.secret))
-        return await self._desk.take(member, original, visit.endpoint.platform, visit.push_id, visit.started + PATIENCE)
+        platform, answer_by = visit.endpoint.platform, visit.started + PATIENCE
+        return await self._desk.take(member, original, platform, visit.push_id, answer_by)
 
     def _record(self, visit: "_Visit", report: Report) -> None:
         seconds = self._clock.monotonic() - visit.started
@@ -77,15 +103,16 @@ class PushDoor:
         ms = round(seconds * 1000, 1)
         self._metrics.push(platform, report.app or "none", outcome, seconds)
         workspace = visit.member.workspace.name if visit.member else None
-        is_one_of_many = outcome.reason in TOO_MUCH
         if workspace is not None:
             self._usage.count(workspace, report.app, outcome.label)
             self._metrics.workspace_request(workspace, outcome)
-            # strangers could fill the log, and who sends too fast; a stored push is logged when it is done
-            if not (is_one_of_many or isinstance(outcome, Stored)):
-                self._books.finished(visit.push_id, workspace, platform.value, report, ms)
-        tell = log.debug if is_one_of_many else log.info
-        tell("push", **told(visit.push_id, workspace, platform.value, report), ms=ms)
+        if (untold := self._refusals.untold(workspace, outcome)) is None:
+            return
+        # strangers could fill the log; a stored push is logged when it is done
+        if workspace is not None and not isinstance(outcome, Stored):
+            self._books.finished(visit.push_id, workspace, platform.value, report, ms)
+        more = {"untold": untold} if untold else {}
+        log.info("push", **told(visit.push_id, workspace, platform.value, report), ms=ms, **more)
 
 
 class _Visit:

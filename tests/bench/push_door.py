@@ -8,10 +8,7 @@ over loopback, keep-alive, one worker, in turn, several rounds; medians and rati
 
 import argparse
 import asyncio
-import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,18 +19,9 @@ import aiohttp
 import msgspec
 
 from gateway.cli.output import print_table
+from tests.bench.site import PORTS, bench_site
 from tests.end_to_end.running import ANDROID, IPHONE, message
 from tests.servers.process import wait_for
-
-PORTS = {
-    "apns": 18443,
-    "sandbox": 18444,
-    "fcm": 18445,
-    "control": 18446,
-    "public": 18080,
-    "operator": 18081,
-    "bare": 18090,
-}
 
 
 class Side(msgspec.Struct):
@@ -64,39 +52,15 @@ def main() -> None:
 @contextmanager
 def running(folder: Path) -> Iterator[list[Side]]:
     """Start everything; stop it at the end."""
-    processes: list[subprocess.Popen[bytes]] = []
-
-    def start(*arguments: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        processes.append(process)
-        return process
-
-    listen = [
-        f"--{door}-listen=127.0.0.1:{PORTS[name]}"
-        for door, name in (("apns", "apns"), ("apns-sandbox", "sandbox"), ("fcm", "fcm"), ("control", "control"))
-    ]
-    try:
-        simulator = start("-m", "gateway", "simulate", *listen, "--data", str(folder))
-        wait_for(PORTS["control"], simulator)
-        config = ("-m", "gateway", "--config", str(folder / "gateway.toml"))
-        secret = register(config, folder)
-        gateway = start(
-            *config,
-            "serve",
-            f"--listen=127.0.0.1:{PORTS['public']}",
-            f"--operator-listen=127.0.0.1:{PORTS['operator']}",
-        )
-        bare = start("-m", "tests.bench.bare_handler", str(PORTS["bare"]))
-        wait_for(PORTS["operator"], gateway)
+    with bench_site(folder) as site:
+        secret, throttled = site.add_workspace("w"), site.add_workspace("throttled", "--rate=0.01")
+        bare = site.start("-m", "tests.bench.bare_handler", str(PORTS["bare"]))
+        gateway = site.start_gateway()
         wait_for(PORTS["bare"], bare)
-        yield sides_of(secret, gateway.pid, bare.pid)
-    finally:
-        for process in reversed(processes):
-            process.kill()
-            process.wait()
+        yield sides_of(secret, throttled, gateway, bare.pid)
 
 
-def sides_of(secret: str, gateway: int, bare: int) -> list[Side]:
+def sides_of(secret: str, throttled: str, gateway: int, bare: int) -> list[Side]:
     apple, google = (msgspec.json.encode(message(token)) for token in (IPHONE, ANDROID))
     door = f"http://127.0.0.1:{PORTS['public']}/w/{secret}/push"
     return [
@@ -107,27 +71,15 @@ def sides_of(secret: str, gateway: int, bare: int) -> list[Side]:
             apple,
             gateway,
         ),
+        Side(
+            "gateway, refused for the rate (429)",
+            f"http://127.0.0.1:{PORTS['public']}/w/{throttled}/push/apn/send",
+            apple,
+            gateway,
+        ),
         Side("gateway to APNs", f"{door}/apn/send", apple, gateway),
         Side("gateway to FCM", f"{door}/gcm/send", google, gateway),
     ]
-
-
-def register(config: tuple[str, ...], folder: Path) -> str:
-    """Add the app and the workspace by the command line."""
-    key = (
-        "--apns-key",
-        str(folder / "AuthKey_SIMKEY0001.p8"),
-        "--apns-key-id",
-        "SIMKEY0001",
-        "--apns-team-id",
-        "SIMTEAM001",
-    )
-    fcm = ("--apns-topic", "chat.rocket.ios", "--fcm-service-account", str(folder / "service-account.json"))
-    subprocess.run([sys.executable, *config, "app", "add", "app", *key, *fcm], check=True, capture_output=True)
-    added = subprocess.run(
-        [sys.executable, *config, "workspace", "add", "w", "--app", "app", "--json"], check=True, capture_output=True
-    )
-    return str(json.loads(added.stdout)["secret"])
 
 
 async def measure(side: Side, seconds: float, clients: int) -> None:

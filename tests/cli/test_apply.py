@@ -2,8 +2,10 @@
 
 import re
 import shutil
+import sqlite3
 import tomllib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +90,10 @@ async def test_programs_read_what_has_changed_and_what_is_left_alone(folder: Pat
     (issued,) = document["issued"]
     assert issued["push_gateway_url"] == f"https://push.example.com/w/{issued['secret']}"
     assert (await gets(folder, "workspace", "show", "new"))["limits"] == {"rate": 5.0}
-    rest = await applies(folder, changed)
+    rest = await applies(folder, changed.replace("id-only", "generic"))
+    assert "content: id-only -> generic" in rest.out
     assert "left alone" in rest.out
-    assert "Nothing to change: all 2 are as declared." in rest.out
+    assert "0 added, 1 changed, 0 removed, 1 unchanged." in rest.out
     pruned = (await applies(folder, app, "--prune", "--json")).json
     assert [one["name"] for one in pruned["changes"]] == ["acme", "new"]
     assert (pruned["left_alone"], pruned["unchanged"], pruned["dry_run"]) == ([], 1, False)
@@ -111,6 +114,19 @@ async def test_nothing_is_written_where_anything_is_wrong(folder: Path) -> None:
     assert ended.err.count("\n") == 1
     assert "set-up.toml, line 11: workspaces.late.apps: no app 'chess' is declared; there is chat" in ended.err
     assert await gets(folder, "app", "list") == []
+
+
+async def test_what_stands_in_the_way_is_told_with_how_far_it_came(folder: Path) -> None:
+    assert await gets(folder, "app", "list") == []
+    with closing(sqlite3.connect(folder / "data" / "gateway.db", isolation_level=None)) as store:
+        store.execute("CREATE TRIGGER full BEFORE INSERT ON workspaces BEGIN SELECT RAISE(ABORT, 'full'); END")
+        ended = await applies(folder, CHAT + ACME)
+        store.execute("DROP TRIGGER full")
+    assert ended.code == 1
+    assert "1 added, 0 changed, 0 removed, 0 unchanged." in ended.out
+    assert ended.err.startswith("push-gateway: workspace 'acme': ")
+    assert ended.err.endswith(". 1 of 2 changes are made; type the command again for the rest\n")
+    assert "1 added, 0 changed, 0 removed, 1 unchanged." in (await applies(folder, CHAT + ACME)).out
 
 
 async def test_an_empty_file_prunes_nothing(folder: Path) -> None:
@@ -222,6 +238,11 @@ def test_a_mistake_is_told_with_its_line_and_key(folder: Path, text: str, messag
     assert told.startswith(f"set-up.toml, {message.replace('{folder}', str(folder))}")
     assert "\n" not in told
     assert "hush-hush" not in told
+
+
+def test_an_app_named_twice_counts_once(folder: Path) -> None:
+    (acme,) = declared_in(folder, CHAT + ACME.replace('["chat"]', '["chat", "other", "chat"]')).workspaces
+    assert acme.traits["apps"] == ("chat", "other")
 
 
 def test_secrets_may_stand_in_the_environment(folder: Path) -> None:

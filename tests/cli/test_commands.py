@@ -109,6 +109,17 @@ async def test_an_apps_limits_are_set_shown_and_taken_back(operator: Operator) -
     assert (await operator.gets("app", "update", "app", "--burst", "default"))["limits"] == {"in_flight": 3}
 
 
+async def test_apps_and_workspaces_are_put_on_hold_and_resumed(operator: Operator) -> None:
+    await operator.adds_app()
+    await operator.gets("workspace", "add", "acme", "--app", "app")
+    assert (await operator.gets("app", "hold", "app"))["held"] is True
+    assert (await operator.gets("app", "resume", "app"))["held"] is False
+    assert (await operator.gets("workspace", "hold", "acme"))["held"] is True
+    await operator.gets("workspace", "suspend", "acme")
+    resumed = await operator.gets("workspace", "resume", "acme")
+    assert (resumed["held"], resumed["suspended"]) == (False, False)
+
+
 async def test_a_new_workspace_is_told_all_it_needs(operator: Operator) -> None:
     await operator.adds_app()
     ended = await operator.types(
@@ -132,6 +143,10 @@ async def test_a_new_workspace_is_told_all_it_needs(operator: Operator) -> None:
         (["workspace", "add", "acme"], 2, "--app"),
         (["workspace", "add", "acme", "--app", "a", "--allow-from", "everywhere"], 2, "Expected a range"),
         (["workspace", "add", "acme", "--app", "a", "--rate", "fast"], 2, 'expected a number, or "default"'),
+        (["workspace", "add", "acme", "--app", "a", "--text", "a: b"], 2, 'fixed_text: ": " cannot be in it'),
+        (["workspace", "add", "acme", "--app", "a", "--content", "none"], 2, "'full', 'generic', 'id-only'"),
+        (["workspace", "hold", "nobody"], 1, "there is no workspace 'nobody'"),
+        (["app", "hold", "nobody"], 1, "there is no app 'nobody'"),
         (
             ["workspace", "add", "acme", "--app", "a", "--rate", "-1"],
             2,

@@ -16,10 +16,10 @@ from tests.store.log import delivered
 
 NOW = time.time()
 DEVICE = "0123456789abcdef" * 4
-OLD = delivered("old", at=NOW - 7200.0, device="f" * 64)
+OLD = delivered("old", at=NOW - 72_000.0, device="f" * 64)
 DEAD = delivered(
     "dead",
-    at=NOW - 600.0,
+    at=NOW - 7200.0,
     device=DEVICE,
     outcome="token_dead",
     reason="apns_unregistered",
@@ -70,8 +70,8 @@ async def types(folder: Path, *arguments: str) -> Ended:
         (f"--device {DEVICE}", ["dead"]),
         ("--outcome rejected", ["broken"]),
         ("--reason apns_unregistered", ["dead"]),
-        ("--since 1h", ["broken", "dead"]),
-        ("--since 5m", ["broken"]),
+        ("--since 10h", ["broken", "dead"]),
+        ("--since 1h", ["broken"]),
         ("--since 0.5s", []),
         ("--since 1d --limit 2", ["broken", "dead"]),
     ],

@@ -100,10 +100,10 @@ def test_while_nothing_is_delivered_two_tokens_end_and_no_more(here: Guarded) ->
     assert here.withheld("fcm_invalid_token") == 98
 
 
-def test_of_uninstalls_ten_end_while_nothing_is_delivered(here: Guarded) -> None:
+def test_of_uninstalls_half_as_many_end_while_nothing_is_delivered(here: Guarded) -> None:
     outcomes = here.hear(GONE, 300)
-    assert outcomes[:10] == [TokenDead(Reason.FCM_UNREGISTERED)] * 10
-    assert outcomes[10:99] == [Rejected(Reason.GUARD_UNCONFIRMED, "fcm_unregistered")] * 89
+    assert outcomes[:50] == [TokenDead(Reason.FCM_UNREGISTERED)] * 50
+    assert outcomes[50:99] == [Rejected(Reason.GUARD_UNCONFIRMED, "fcm_unregistered")] * 49
     assert outcomes[99:] == [Rejected(Reason.GUARD_TRIPPED, "fcm_unregistered")] * 201
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ from gateway.delivery.admission import SECRET_PURPOSE
 from gateway.delivery.registry import RETRIES, Issued, Registry
 from gateway.model.app import ApnsCredentials, FcmCredentials
 from gateway.model.errors import Changed, InUse, NameTaken, SettingsError, UnknownName
+from gateway.model.limits import Limits
 from gateway.model.notice import Notice, NoticeKind
 from gateway.model.secret import Secret
 from gateway.model.workspace import SecretHash, Workspace
@@ -373,6 +375,61 @@ async def test_of_colleagues_who_take_one_name_one_gets_it(colleagues: Colleague
     results = await asyncio.gather(*adding, return_exceptions=True)
     (issued,) = [one for one in results if not isinstance(one, NameTaken)]
     assert (await colleagues[0].contents()).workspaces == (issued.workspace,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"fixed_text": "Alice: hello"}, 'fixed_text: ": " cannot be in it, for Android shows only what comes after'),
+        ({"fixed_text": "x" * 201}, "fixed_text: expected one line of at most 200 characters"),
+        ({"fixed_text": "two\nlines"}, "fixed_text: expected one line of at most 200 characters"),
+        ({"limits": Limits(rate=-0.5)}, "limits.rate: expected 0 to 1000000000000, got -0.5"),
+        ({"limits": Limits(rate=float("nan"))}, "limits.rate: expected 0 to 1000000000000, got nan"),
+        ({"limits": Limits(outbox=-1)}, "limits.outbox: expected 0 to 1000000000000, got -1"),
+        ({"allow_from": ("10.0.0.0/99",)}, "allow_from: "),
+    ],
+)
+async def test_what_cannot_be_is_refused_by_its_field_and_changes_nothing(
+    registry: Registry, changes: dict[str, Any], words: str
+) -> None:
+    await example(registry)
+    before = await registry.contents()
+    with pytest.raises(SettingsError) as caught:
+        await registry.update_workspace("Example", **changes)
+    assert str(caught.value).startswith(words)
+    assert await registry.contents() == before
+
+
+async def test_an_apps_limits_are_checked_too(registry: Registry) -> None:
+    for adding in (
+        registry.add_app("Chat", APNS, None, Limits(burst=-1)),
+        registry.update_app("Chat", limits=Limits(burst=-1)),
+    ):
+        with pytest.raises(SettingsError, match=r"limits\.burst: expected 0 to 1000000000000, got -1"):
+            await adding
+    assert (await registry.contents()).apps == ()
+
+
+GIVEN = Secret("a-secret-that-is-long-enough~._")
+
+
+async def test_a_secret_that_is_given_is_the_only_one(registry: Registry) -> None:
+    await example(registry)
+    changed = await registry.set_secret("Example", GIVEN)
+    assert changed.secrets == (SecretHash(hash_of(GIVEN)),)
+    assert await registry.set_secret("Example", GIVEN) == changed == await registry.workspace("Example")
+
+
+@pytest.mark.parametrize("secret", ["short", "x" * 23, "with a space in it, and long", "with/a/slash/that/is/no/good"])
+async def test_a_secret_that_cannot_be_one_is_refused_with_how_to_make_one_and_not_shown(
+    registry: Registry, secret: str
+) -> None:
+    before = (await example(registry)).workspace
+    for use in (registry.set_secret("Example", Secret(secret)), registry.add_workspace("New", (), Secret(secret))):
+        with pytest.raises(SettingsError, match=r"secret: expected 24 or more .* python3 -c") as caught:
+            await use
+        assert secret not in str(caught.value)
+    assert (await registry.contents()).workspaces == (before,)
 
 
 async def test_the_troubles_of_an_app_are_told_in_the_providers_words(

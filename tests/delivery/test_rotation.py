@@ -86,7 +86,7 @@ def given(request: pytest.FixtureRequest, tmp_path: Path) -> Given:
 @asynccontextmanager
 async def running(settings: Settings, clock: ManualClock, gateways: int = 1) -> AsyncIterator[list[Gateway]]:
     """Gateways for which time goes on as fast as all they do at intervals has been done."""
-    tasks = gateways * (8 if settings.encryption.keys else 9)
+    tasks = gateways * (11 if settings.encryption.keys else 12)
 
     async def flow() -> None:
         while True:

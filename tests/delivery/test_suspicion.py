@@ -107,12 +107,16 @@ def test_a_share_of_one_is_all_of_them() -> None:
     assert trips_at(strict, [GOOD] + [BAD] * 30) == 21
 
 
-def test_each_delivery_gives_one_end_back_and_no_more() -> None:
+def test_each_device_that_takes_a_push_gives_one_end_back_and_no_more() -> None:
     suspicion = Suspicion(DOUBTFUL)
     suspicion.reserve = 0
-    for reserve in (1, 2, 2):
-        suspicion.delivered("device", 0.0)
+    for device, reserve in (("one", 1), ("one", 1), ("two", 2), ("three", 2)):
+        suspicion.delivered(device, 0.0)
         assert suspicion.reserve == reserve
+    suspicion.reserve = 0
+    suspicion.refused("one", BAD, 0.0)
+    suspicion.delivered("one", 0.0)
+    assert suspicion.reserve == 1
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,11 @@ def test_who_waits_as_long_as_said_gets_one(rate: float, burst: int) -> None:
     assert bucket.take(rate, burst, wait * 1.01) == 0.0
 
 
-def test_who_cannot_wait_overdraws_and_the_others_wait_for_it() -> None:
+def test_who_cannot_wait_runs_into_debt_so_far_and_the_others_wait_for_it() -> None:
     bucket = TokenBucket(2, 0.0)
-    assert [bucket.take(1.0, 2, 0.0, overdraws=True) for _ in range(9)] == [0.0] * 9
-    assert bucket.take(1.0, 2, 0.0) == pytest.approx(3.0), "one burst is the most that is owed"
+    assert [bucket.take(1.0, 2, 0.0, debt=2.0) for _ in range(4)] == [0.0] * 4
+    assert bucket.take(1.0, 2, 0.0, debt=2.0) == pytest.approx(1.0)
+    assert bucket.take(1.0, 2, 0.0) == pytest.approx(3.0)
 
 
 def test_a_lower_rate_counts_at_once() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -38,7 +37,7 @@ from tests.end_to_end.running import (
 )
 from tests.end_to_end.still import Still
 from tests.end_to_end.test_store_trouble import Store
-from tests.official import Official, official_gateway
+from tests.official import Official
 
 Start = Callable[..., AbstractAsyncContextManager["Forwarding"]]
 
@@ -57,19 +56,6 @@ def clock() -> ManualClock:
 async def simulator(data: Path, clock: ManualClock) -> AsyncIterator[Simulator]:
     """Google's tokens last by the gateway's clock, and answers are held back by it."""
     async with Simulator(data, ANYWHERE, clock) as running:
-        yield running
-
-
-@pytest.fixture
-def official_tls(data: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(data / "server.pem")
-    return context
-
-
-@pytest.fixture
-async def official(official_tls: ssl.SSLContext) -> AsyncIterator[Official]:
-    async with official_gateway(official_tls) as running:
         yield running
 
 

@@ -11,9 +11,11 @@ import msgspec
 import pytest
 from cryptography.fernet import Fernet
 
-from gateway.app import following
+from gateway.app import following, reset_guard
+from gateway.app.resetting import BELIEVED_SECONDS
 from gateway.config import DeliverySettings, EncryptionSettings, GuardSettings, Settings, StoreSettings
 from gateway.delivery.guard import Trip
+from gateway.delivery.notices import POLL_SECONDS
 from gateway.model.clock import Clock, SystemClock
 from gateway.model.device import DeviceQuery
 from gateway.model.notice import Notice, NoticeKind
@@ -28,6 +30,7 @@ from tests.end_to_end.still import Still
 
 BAD_TOKENS = Rule(platform="apns", status=400, reason="BadDeviceToken")
 UNINSTALLED = Rule(platform="apns", status=410, reason="Unregistered")
+GONE_FOR_GOOD = Rule(platform="apns", status=410, timestamp=4_000_000_000_000)
 TRIPPED = (422, "guard_tripped")
 TRIP = Trip("app", Reason.APNS_BAD_DEVICE_TOKEN)
 TENTH = GuardSettings().tokens // 10
@@ -130,6 +133,42 @@ async def test_a_mass_uninstall_is_not_believed(still: Still) -> None:
     assert dead(answers) <= 100
     assert answers[TRIPPED] >= 300
     assert trips(still.running) == [Trip("app", Reason.APNS_UNREGISTERED)]
+
+
+async def reset(still: Still, settings: Settings) -> None:
+    """Reset the guard as an operator does, and let the gateway hear of it."""
+    async with asyncio.timeout(10):
+        while not await reset_guard(settings, "app", still.clock):  # the trip is written down within seconds
+            await still.clock.advance(POLL_SECONDS)
+    await still.passes(lambda: trips(still.running) == [])
+
+
+async def test_an_operator_who_says_that_they_really_are_dead_is_believed(still: Still, settings: Settings) -> None:
+    still.simulator.set_rules([GONE_FOR_GOOD])
+    await pushes(still.running, iphones(200))
+    assert trips(still.running) == [Trip("app", Reason.APNS_UNREGISTERED)]
+    await reset(still, settings)
+    assert dead(await pushes(still.running, iphones(500, 1000))) == 500
+    await still.clock.advance(BELIEVED_SECONDS)
+    assert dead(await pushes(still.running, iphones(200, 2000))) == GuardSettings().unregistered_tokens // 2
+
+
+async def test_with_other_credentials_an_operator_has_said_nothing(still: Still, settings: Settings) -> None:
+    still.simulator.set_rules([GONE_FOR_GOOD])
+    await pushes(still.running, iphones(200))
+    await reset(still, settings)
+    apns, fcm = await asyncio.to_thread(credentials, still.simulator, environment="sandbox")
+    await still.running.registry.replace_credentials("app", apns, fcm)
+    await still.running.gateway.follower.check()
+    assert dead(await pushes(still.running, iphones(200, 1000))) == GuardSettings().unregistered_tokens // 2
+
+
+async def test_who_resets_it_for_no_tokens_is_believed_nothing_more(still: Still, settings: Settings) -> None:
+    await still.running.prove()
+    still.simulator.set_rules([BAD_TOKENS])
+    await pushes(still.running, iphones(100))
+    await reset(still, settings)
+    assert dead(await pushes(still.running, iphones(100, 1000))) == TENTH
 
 
 @pytest.mark.parametrize("reason", ["DeviceTokenNotForTopic", "TopicDisallowed", "BadTopic"])

@@ -8,16 +8,18 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.app import following
 from gateway.config import DeliverySettings, LimitsSettings, Settings
+from gateway.delivery.brake import FREE_A_SECOND
 from gateway.delivery.usage import READ_SECONDS
 from gateway.model.limits import Limits
 from gateway.model.notice import NoticeKind
 from gateway.providers.simulator import Rule, Simulator
 from tests.anywhere import ANYWHERE
 from tests.clock import ManualClock
-from tests.end_to_end.running import IPHONE, TOPIC, Answer, message, settings_of, start_gateway
+from tests.end_to_end.running import ANDROID, IPHONE, TOPIC, Answer, message, settings_of, start_gateway
 from tests.end_to_end.still import Still
 
 NOVEMBER = 1_796_082_600.0
@@ -126,23 +128,78 @@ async def test_gateways_on_one_store_share_a_rate(site: Site) -> None:
     assert statuses(await burst(other, 3, first=10)) == [200, 200, 429]
 
 
-async def test_a_ring_is_never_too_fast_but_counts(site: Site) -> None:
-    still = await site.open(workspace_rate=1.0, workspace_burst=1)
-    payload = {"host": "https://h/", "notificationType": "voip", "type": "incoming_call", "callId": "c"}
-    rings = await burst(still, 3, topic=f"{TOPIC}.voip", payload=payload)
-    assert statuses(rings) == [200, 200, 200]
+CALL = {"host": "https://h/", "notificationType": "voip", "type": "incoming_call", "callId": "c"}
+RING = {"topic": f"{TOPIC}.voip", "payload": CALL}
+
+
+async def test_rings_pass_where_others_are_too_fast_until_a_burst_is_owed(site: Site) -> None:
+    still = await site.open(workspace_rate=1.0, workspace_burst=3)
+    assert statuses(await burst(still, 4)) == [200, 200, 200, 429]
+    assert statuses(await burst(still, 4, first=10, **RING)) == [200, 200, 200, 429]
+    await site.clock.advance(3.0)
+    assert statuses(await burst(still, 1, first=20)) == [429], "what rings have taken ahead, others wait for"
     await site.clock.advance(1.0)
-    assert statuses(await burst(still, 1, first=10)) == [429]
+    assert statuses(await burst(still, 1, first=30)) == [200]
 
 
-async def test_refusals_for_the_rate_are_counted_and_fill_no_log(site: Site) -> None:
+async def test_an_android_ring_passes_too_and_a_word_makes_no_ring(site: Site) -> None:
     still = await site.open(workspace_rate=1.0, workspace_burst=1)
-    await burst(still, 30)
-    assert [delivery.reason for delivery in await still.log()] == ["delivered"]
+    await burst(still, 1)
+    assert (await still.push(ANDROID, text='about "voip"')).status == 429
+    assert (await still.push(ANDROID, payload={**CALL, "type": "call_ended"})).status == 429
+    assert (await still.push(ANDROID, payload=CALL)).status == 200
+
+
+async def test_rings_have_places_of_their_own(site: Site) -> None:
+    still = await site.open(DeliverySettings(answer_within=5.0), workspace_in_flight=1)
+    still.simulator.set_rules([Rule(delay_ms=4000)])
+    under_way = [asyncio.create_task(still.running.push("apn", message(phone(0))))]
+    await still.asked(1)
+    assert [answer.code for answer in await burst(still, 1, first=10)] == ["workspace_busy"]
+    under_way.append(asyncio.create_task(still.running.push("apn", message(phone(1), **RING))))
+    await still.asked(2)
+    assert [answer.code for answer in await burst(still, 1, first=20, **RING)] == ["workspace_busy"]
+    await still.passes(lambda: all(task.done() for task in under_way))
+    assert statuses(await asyncio.gather(*under_way)) == [200, 200]
+    still.simulator.set_rules([])
+    await still.empty()
+
+
+async def test_a_request_has_its_place_while_its_body_comes(site: Site) -> None:
+    still = await site.open(workspace_in_flight=1)
+    address = still.running.doors.public.address
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    head = f"POST /w/{still.running.secret}/push/apn/send HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n"
+    writer.write(head.encode())
+    await site.until(lambda: still.running.gateway.limits.allowance.inside)
+    assert [answer.code for answer in await burst(still, 1)] == ["workspace_busy"]
+    writer.write(b"{}       ")
+    assert b"422" in await reader.readline()
+    writer.close()
+    assert statuses(await burst(still, 1)) == [200]
+
+
+async def test_a_repetition_is_told_so_though_the_month_is_over_and_uses_nothing_up(site: Site) -> None:
+    still = await site.open(workspace_per_month=2, app_rate=1.0, app_burst=2)
+    body = message(phone(0), createdAt="2026-11-30T23:50:00.000Z")
+    answers = [await still.running.push("apn", body) for _ in range(4)]
+    assert [answer.code for answer in answers] == ["delivered", "duplicate", "duplicate", "duplicate"]
+    assert [answer.code for answer in await burst(still, 2, first=10)] == ["delivered", "quota_month"]
+    assert (await still.running.push("apn", body)).code == "duplicate"
+
+
+async def test_refusals_for_the_rate_are_counted_and_of_many_alike_one_a_second_is_told(site: Site) -> None:
+    still = await site.open(workspace_rate=1.0, workspace_burst=1)
+    with capture_logs() as logs:
+        await burst(still, 30)
+        await site.clock.advance(1.0)
+        await burst(still, 2, first=40)
+    told = [(entry["reason"], entry.get("untold")) for entry in logs if entry["event"] == "push"]
+    assert told == [("delivered", None), ("workspace_rate", None), ("delivered", None), ("workspace_rate", 28)]
+    assert sorted(delivery.reason for delivery in await still.log()) == sorted(reason for reason, _ in told)
     metrics = (await still.running.get(f"{still.running.operator_url}/metrics")).body.decode()
-    assert 'push_requests_total{app="none",outcome="later",platform="apn",reason="workspace_rate"} 29.0' in metrics
-    assert 'push_workspace_requests_total{outcome="later",workspace="workspace"} 10.0' in metrics
-    assert 'push_workspace_requests_total{outcome="later",workspace="other"} 19.0' in metrics
+    assert 'push_requests_total{app="none",outcome="later",platform="apn",reason="workspace_rate"} 30.0' in metrics
+    assert 'push_workspace_requests_total{outcome="later",workspace="workspace"} 30.0' in metrics
 
 
 async def test_only_so_many_requests_of_a_workspace_are_worked_on_at_a_time(site: Site) -> None:
@@ -235,3 +292,16 @@ async def test_an_address_that_fails_too_often_is_refused_but_no_valid_secret_fr
     still.running.secret = "wrong"
     await site.clock.advance(60.0)
     assert statuses(await burst(still, 1, first=30)) == [401]
+
+
+async def test_who_floods_hears_of_it_later_and_others_at_once(site: Site) -> None:
+    still = await site.open(workspace_rate=1.0, workspace_burst=1)
+    assert statuses(await burst(still, 1 + FREE_A_SECOND)) == [200] + [429] * FREE_A_SECOND
+    late = asyncio.create_task(still.running.push("apn", message(phone(500))))
+    acme, still.running.secret = still.running.secret, await other_workspace(still)
+    assert statuses(await burst(still, 1, first=600)) == [200]
+    assert not late.done()
+    await still.passes(late.done)
+    assert (await late).status == 429
+    still.running.secret = acme
+    assert (await burst(still, 1, first=700))[0].status in (200, 429)
