@@ -114,6 +114,6 @@ def _checked_text(text: str) -> str:
     text = text.strip() or FIXED_TEXT
     if len(text) > LONGEST_TEXT or not text.isprintable():
         raise SettingsError(f"fixed_text: expected one line of at most {LONGEST_TEXT} characters")
-    if ": " in text:
-        raise SettingsError('fixed_text: ": " cannot be in it, for Android shows only what comes after')
+    if ":" in text:
+        raise SettingsError("fixed_text: it cannot have a colon, for Android shows only what comes after")
     return text

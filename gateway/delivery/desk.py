@@ -12,7 +12,7 @@ from gateway.delivery.forwarding import Forwarding
 from gateway.delivery.push import Original, Push, Report, identified
 from gateway.delivery.snapshot import Member
 from gateway.model.clock import Clock
-from gateway.model.notification import Platform
+from gateway.model.notification import Notification, Platform
 from gateway.model.outcome import Outcome
 from gateway.model.workspace import Content
 from gateway.rocketchat.privacy import rewritten
@@ -74,12 +74,16 @@ class Desk:
         deliver: Callable[[Push, bytes], Awaitable[Report]],
     ) -> Report:
         workspace, now = member.workspace, self._clock.now()
-        read = read_request(body, platform, push_id, now)
-        if not isinstance(read, Outcome) and workspace.content is not Content.FULL:
-            body = rewritten(body, read.kind, workspace.content, workspace.fixed_text)
-            read = read_request(body, platform, push_id, now)
-        if isinstance(read, Outcome):
-            return Report(read)
-        push = identified(member, read, self._vault)
-        barred = pinned_elsewhere(workspace, read)
+        received = read_request(body, platform, push_id, now)
+        if isinstance(received, Outcome):
+            return Report(received)
+        seen: Notification | Outcome = received
+        if workspace.content is not Content.FULL:
+            body = rewritten(body, received.kind, workspace.content, workspace.fixed_text)
+            seen = read_request(body, platform, push_id, now)
+        if isinstance(seen, Outcome):
+            return Report(seen)
+        notification = msgspec.structs.replace(seen, fixed_text=workspace.fixed_text)
+        push = msgspec.structs.replace(identified(member, received, self._vault), notification=notification)
+        barred = pinned_elsewhere(workspace, notification)
         return Report(barred, push) if barred else await deliver(push, body)

@@ -1,5 +1,7 @@
 """Takes one push along its routes until a provider's verdict stands."""
 
+import math
+
 from gateway.delivery.breaker import Breakers
 from gateway.delivery.follower import Follower
 from gateway.delivery.gone import Gone
@@ -133,14 +135,18 @@ class Dispatcher:
 
     def _too_late(self, notification: Notification, answer_by: float) -> Verdict | None:
         """Stop when the server no longer waits, or a ring would be a phantom call."""
-        if notification.kind is Kind.VOIP_RING and self._clock.now() >= notification.expires_at:
+        if self._seconds_of_use(notification) <= 0:
             return Verdict(VerdictKind.REFUSED, Reason.VOIP_EXPIRED)
         if self._clock.monotonic() >= answer_by:
             return Verdict(VerdictKind.LATER, Reason.OUT_OF_TIME)
         return None
 
+    def _seconds_of_use(self, notification: Notification) -> float:
+        """Say how long an attempt may last: a ring must not wait for a connection until it is a phantom call."""
+        return notification.expires_at - self._clock.now() if notification.kind is Kind.VOIP_RING else math.inf
+
     async def _attempt(self, route: Route, notification: Notification, answer_by: float) -> Verdict:
-        timeout = min(self._timeout, answer_by - self._clock.monotonic())
+        timeout = min(self._timeout, answer_by - self._clock.monotonic(), self._seconds_of_use(notification))
         with self._metrics.provider_request(notification.platform.provider):
             verdict = await self._providers.send(notification, route.credentials, timeout)
         if verdict.kind is VerdictKind.ACCEPTED:

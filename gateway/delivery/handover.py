@@ -81,7 +81,7 @@ class Handover:
         lane = lane_of(routes[0], push.notification)
         if push.member.workspace.held or routes[0].held:
             return await self._keep_unasked(push, lane, Reason.STORED_HELD)
-        if self._outbox.waits(push.line):
+        if self._outbox.waits(push.line) and not push.is_ring:
             in_line = await self._keep_unasked(push, lane, Reason.STORED_IN_LINE)
             if isinstance(in_line.outcome, Stored):
                 return in_line  # else out of turn is better than not at all
@@ -201,7 +201,7 @@ def _item(push: Push, lane: Lane, due_at: float, reason: Reason) -> OutboxItem:
         id=notification.id,
         key=push.key,
         workspace=push.member.workspace.id,
-        lane=lane,
+        lane=lane.of_rings if push.is_ring else lane,
         line=push.line,
         device=push.device,
         received_at=notification.received_at,

@@ -4,7 +4,7 @@ import msgspec
 
 from gateway.delivery.devices import device_hash
 from gateway.delivery.snapshot import Member
-from gateway.model.notification import Kind, Notification
+from gateway.model.notification import Kind, Notification, Platform
 from gateway.model.outcome import Outcome
 from gateway.model.secret import Secret
 from gateway.model.verdict import Verdict
@@ -16,23 +16,20 @@ _CALLS = (Kind.VOIP_RING, Kind.VOIP_SIGNAL)
 class Push(msgspec.Struct, frozen=True):
     """A notification, on whose behalf it is sent, and the keyed hashes by which its device and itself are known again.
 
-    `key` is None where nothing in the push tells a repetition from another push.
+    `key` is None where nothing in the push tells a repetition from another push. `line` names what it must not overtake
+    others in.
     """
 
     member: Member
     notification: Notification
     device: str
     key: str | None
+    line: str
 
     @property
     def is_ring(self) -> bool:
         """Tell whether a phone is to ring by it: it cannot wait, and its server never sends it again."""
         return self.notification.kind is Kind.VOIP_RING
-
-    @property
-    def line(self) -> str:
-        """What it must not overtake others in; calls do not wait behind messages."""
-        return f"{self.device}:call" if self.notification.kind in _CALLS else self.device
 
 
 class Original(msgspec.Struct, frozen=True):
@@ -65,14 +62,29 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def identified(member: Member, notification: Notification, vault: Vault) -> Push:
-    """Work out by what the device and the push are known again."""
+    """Work out by what the device and the push are known again, from the push as it was received."""
     same = _identity(member.workspace.id, notification)
+    device = device_hash(vault, notification.token)
     return Push(
         member=member,
         notification=notification,
-        device=device_hash(vault, notification.token),
+        device=device,
         key=vault.lookup_hash("push", same) if same else None,
+        line=_line(member.workspace.id, notification, device, vault),
     )
+
+
+def _line(workspace_id: str, notification: Notification, device: str, vault: Vault) -> str:
+    """Name the line of a push: its device's; calls do not wait behind messages.
+
+    An iPhone has two tokens: a ring goes to the one, the end of the ring to the other. So there a call is one line.
+    """
+    if notification.kind not in _CALLS:
+        return device
+    call = notification.payload.call_id if notification.payload else None
+    if notification.platform is Platform.GCM or call is None:
+        return f"{device}:call"
+    return vault.lookup_hash("call", "\0".join((workspace_id, notification.app_topic or "", call)))
 
 
 def _identity(workspace_id: str, notification: Notification) -> str | None:

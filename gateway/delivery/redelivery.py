@@ -103,7 +103,7 @@ class Redelivery:
         full = {lane for lane, number in self._by_lane.items() if number >= LANE_CONCURRENCY}
         snapshot = self._follower.snapshot
         held = {Lane(app, provider) for app in (snapshot.held_apps if snapshot else ()) for provider in PROVIDERS}
-        return self._breakers.resting() | full | held
+        return self._breakers.resting() | full | held | {lane.of_rings for lane in held}
 
     def _held_workspaces(self) -> frozenset[str]:
         return self._follower.snapshot.held_workspaces if self._follower.snapshot else frozenset()
@@ -150,7 +150,7 @@ class Redelivery:
             await self._work_on(item)
 
     async def _work_on(self, item: OutboxItem) -> None:
-        push = Push(self._member(item), item.notification, item.device, item.key)
+        push = Push(self._member(item), item.notification, item.device, item.key, item.line)
         if self._clock.now() >= item.expires_at:
             report = Report(Expired(), push, item.lane.app or None)
         elif push.member.workspace.suspended:

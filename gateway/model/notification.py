@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+from gateway.model.workspace import FIXED_TEXT
+
 
 class Platform(StrEnum):
     """The two doors of the Rocket.Chat contract."""
@@ -54,7 +56,8 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     """One push. Times are UNIX seconds; `expires_at` is when it is of no use to anybody any more.
 
     `id` is a canonical UUID: the request id, the apns-id and, on alerts, the collapse id of every attempt.
-    `lifetime_given` tells a lifetime that the push brought along from the usual hour.
+    `lifetime_given` tells a lifetime that the push brought along from the usual hour. `fixed_text` is what is shown
+    where the push is too large for its own text.
     """
 
     id: str
@@ -77,6 +80,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     style: str | None = None
     image: str | None = None
     summary_text: str | None = None
+    fixed_text: str = FIXED_TEXT
     payload: Payload | None = None
 
     def __repr__(self) -> str:

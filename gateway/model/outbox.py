@@ -13,6 +13,11 @@ class Lane(msgspec.Struct, frozen=True):
     app: str
     provider: str
 
+    @property
+    def of_rings(self) -> "Lane":
+        """The lane on which its rings are stored: they cannot wait, so it never rests."""
+        return Lane(self.app, f"{self.provider}-rings")
+
 
 class OutboxItem(msgspec.Struct, frozen=True, kw_only=True):
     """One push that is owed.

@@ -3,7 +3,6 @@
 import msgspec
 
 from gateway.model.notification import Kind, Notification, Payload
-from gateway.model.workspace import FIXED_TEXT
 
 
 def id_only(notification: Notification) -> Notification | None:
@@ -18,7 +17,7 @@ def id_only(notification: Notification) -> Notification | None:
         notification,
         kind=Kind.MESSAGE_ID_ONLY,
         title=None,
-        text=FIXED_TEXT,
+        text=notification.fixed_text,
         image=None,
         summary_text=None,
         payload=_reduced(payload.host, payload.message_id),

@@ -5,11 +5,12 @@ stored and the request that is forwarded say the same. What is not listed here i
 adds. Texts stay where they are ids, or words of a fixed set.
 
 A push is opened by `host`, `rid`, `type` and `messageId`; the app also reads `sender.username` of a direct message and
-fails where there is no `sender`, so it gets an empty one. A video conference rings by `host`, `rid`, `callId`, `status`
-and the id of the caller, to whom the app answers. A VoIP ring needs a caller with a name, or an Android phone stays
-silent: it gets the name of the server.
+fails where there is no `sender`, so it gets a nameless one: an iPhone reads no payload whose sender lacks `_id` or
+`username`. A video conference rings by `host`, `rid`, `callId`, `status` and the id of the caller, to whom the app
+answers. A VoIP ring needs a caller with a name, or the phone stays silent: it gets the name of the server.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +25,7 @@ from gateway.rocketchat.lifetime import parse_time
 Members = Mapping[str, Any]
 Words = Mapping[str, tuple[str, ...]]
 
-_PLAIN = ("uniqueId", "userId", "topic", "createdAt", "sent", "sending", "badge", "notId")
+_PLAIN = ("uniqueId", "userId", "topic", "sent", "sending", "badge", "notId")
 _WORDS: Words = {"createdBy": ("<SERVER>",), "from": ("push",)}
 """What is kept only where it is one of these words."""
 _SOUNDS = ("default", "ringtone.mp3")
@@ -36,6 +37,7 @@ _RINGS_CALL = ("host", "type", "callId", "notificationType")
 _ID = re.compile(r"\S{1,512}")
 """No sentence, and no name of two words."""
 _CALLS = (Kind.VOIP_RING, Kind.VOIP_SIGNAL)
+_NOBODY = {"_id": "", "username": ""}
 
 
 def rewritten(body: bytes, kind: Kind, content: Content, fixed_text: str) -> bytes:
@@ -49,10 +51,11 @@ def rewritten(body: bytes, kind: Kind, content: Content, fixed_text: str) -> byt
     """
     if content is Content.FULL:
         return body
-    request: dict[str, Any] = msgspec.json.decode(body)
+    request: dict[str, Any] = json.loads(body)  # msgspec refuses numbers beyond a double's range, which are legal
     options: dict[str, Any] = request["options"]
     kept = {
         **_kept(options, _PLAIN, _WORDS),
+        **_time(options),
         **({} if kind in _CALLS else {"text": fixed_text}),
         "sound": _sound(options.get("sound")),
         "apn": _kept(options.get("apn") or {}, ("expirationSeconds",), _APN_WORDS),
@@ -81,12 +84,12 @@ def _sound(sound: object) -> object:
 def _payload(payload: Members, kind: Kind, content: Content) -> dict[str, Any]:
     match kind:
         case Kind.VOIP_RING | Kind.VOIP_SIGNAL:
-            return _kept(payload, _RINGS_CALL, {}) | _times(payload) | _caller_of_call(payload)
+            return _kept(payload, _RINGS_CALL, {}) | _time(payload) | _caller_of_call(payload)
         case Kind.VIDEO_CONFERENCE:
             return _kept(payload, _RINGS_CONFERENCE, {}) | {"caller": _ids(payload.get("caller"), "_id")}
     if content is Content.ID_ONLY or kind is Kind.MESSAGE_ID_ONLY:
         return _id_only(payload)
-    return _kept(payload, _OPENS_ROOM, {}) | {"sender": {}}
+    return _kept(payload, _OPENS_ROOM, {}) | {"sender": _NOBODY}
 
 
 def _id_only(payload: Members) -> dict[str, Any]:
@@ -95,14 +98,23 @@ def _id_only(payload: Members) -> dict[str, Any]:
     return kept | {"notificationType": Kind.MESSAGE_ID_ONLY.value if len(kept) == 2 else Kind.MESSAGE.value}
 
 
-def _times(payload: Members) -> dict[str, Any]:
-    return {} if parse_time(payload.get("createdAt")) is None else {"createdAt": payload["createdAt"]}
+def _time(members: Members) -> dict[str, Any]:
+    created_at = members.get("createdAt")
+    return {} if parse_time(created_at) is None else {"createdAt": created_at}
 
 
 def _caller_of_call(payload: Members) -> dict[str, Any]:
-    host = payload.get("host")
-    server = (urlsplit(host).hostname or host) if isinstance(host, str) else ""
+    server = _server(_kept(payload, ("host",), {}).get("host"))
     return {"caller": _ids(payload.get("caller"), "type", "id") | {"name": server}, "hostName": server, "username": ""}
+
+
+def _server(host: object) -> str:
+    """Return the name in a server's address; one that cannot be read stands for itself."""
+    address = host if isinstance(host, str) else ""
+    try:
+        return urlsplit(address).hostname or address
+    except ValueError:
+        return address
 
 
 def _ids(person: object, *names: str) -> dict[str, Any]:

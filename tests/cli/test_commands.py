@@ -158,6 +158,7 @@ async def test_a_new_workspace_is_told_all_it_needs(operator: Operator) -> None:
             2,
             "fixed_text: expected one line of at most 200",
         ),
+        (["workspace", "add", "acme", "--app", "a", "--text", "New:"], 2, "fixed_text: it cannot have a colon"),
         (["serve", "--listen", "nowhere"], 2, "Expected HOST:PORT"),
         (["--config", "missing.toml", "app", "list"], 2, "missing.toml: cannot read"),
         (["frobnicate"], 2, "No such command"),

@@ -70,7 +70,7 @@ def push(device: str = DEVICE) -> Push:
         received_at=1.0,
         expires_at=2.0,
     )
-    return Push(member, notification, device, None)
+    return Push(member, notification, device, None, device)
 
 
 async def test_where_there_is_one_way_nobody_is_asked(learned: LearnedWays, registry: Registry) -> None:

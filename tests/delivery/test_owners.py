@@ -70,7 +70,7 @@ def push(*apps: str, device: str = DEVICE) -> Push:
         received_at=1.0,
         expires_at=2.0,
     )
-    return Push(member, notification, device, None)
+    return Push(member, notification, device, None, device)
 
 
 def report(outcome: Outcome) -> Report:

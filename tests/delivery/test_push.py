@@ -63,3 +63,23 @@ def test_calls_do_not_wait_behind_messages() -> None:
     message, test, ring, signal = (identified(MEMBER, android_push(kind=kind), VAULT).line for kind in kinds)
     assert message == test
     assert ring == signal != message
+
+
+def line(notification: Notification, **call: str) -> str:
+    payload = Payload(ejson="{}", **call) if call else None
+    return identified(MEMBER, msgspec.structs.replace(notification, payload=payload), VAULT).line
+
+
+def test_the_end_of_a_ring_does_not_overtake_it_though_it_goes_to_another_token() -> None:
+    ring = iphone_push(kind=Kind.VOIP_RING, token="b" * 64, topic="com.example.chat.voip")
+    end = iphone_push(kind=Kind.VOIP_SIGNAL, token="a" * 64, topic="com.example.chat")
+    assert line(ring, call_id="c1") == line(end, call_id="c1") != line(end, call_id="c2")
+    assert "c1" not in line(ring, call_id="c1")
+    other = msgspec.structs.replace(end, topic="com.example.other")
+    assert line(other, call_id="c1") != line(ring, call_id="c1")
+    assert line(ring) != line(end)
+
+
+def test_the_phones_that_ring_for_one_call_do_not_wait_for_each_other_where_their_apps_are_unknown() -> None:
+    one, another = (android_push(kind=Kind.VOIP_RING, token=token) for token in ("one:APA91b", "another:APA91b"))
+    assert line(one, call_id="c1") != line(another, call_id="c1")

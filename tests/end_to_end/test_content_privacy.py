@@ -137,7 +137,8 @@ async def test_an_iphone_shows_the_fixed_text_and_gets_the_ids(still: Private, c
     opened = json.loads(got.payload["ejson"])
     room = {"host": IDS["host"], "messageId": "m1"}
     if content is Content.GENERIC:
-        assert opened == {**room, "rid": "GENERAL", "type": "c", "notificationType": "message", "sender": {}}
+        nobody = {"_id": "", "username": ""}
+        assert opened == {**room, "rid": "GENERAL", "type": "c", "notificationType": "message", "sender": nobody}
     else:
         assert opened == {**room, "notificationType": "message-id-only"}
 
@@ -160,6 +161,13 @@ async def test_a_call_rings_by_the_name_of_the_server(still: Private, content: C
     (got,) = still.simulator.received
     assert "chat.example.org" in json.dumps(got.payload)
     assert SECRET not in still.got
+
+
+async def test_what_is_too_large_for_its_text_shows_that_of_its_workspace(still: Private) -> None:
+    await still.keeps(Content.FULL, fixed_text="Es gibt etwas Neues")
+    assert (await still.push(text="x" * 5000)).code == "delivered"
+    (got,) = still.simulator.received
+    assert got.payload["aps"]["alert"] == "Es gibt etwas Neues"
 
 
 async def test_a_change_counts_from_the_next_push_on(still: Private) -> None:
@@ -222,11 +230,19 @@ async def test_the_same_push_again_after_minutes_is_known_while_it_is_stored(sti
     assert [one.status for one in still.simulator.received].count(200) == 1
 
 
-async def test_a_push_is_known_again_when_less_may_be_seen_of_it(still: Private) -> None:
+@PRIVATE
+async def test_a_push_is_known_again_when_less_may_be_seen_of_it(still: Private, content: Content) -> None:
     created = still.created
     assert (await still.push(createdAt=created)).code == "delivered"
-    await still.keeps(Content.GENERIC)
+    await still.keeps(content)
     assert (await still.push(createdAt=created)).code == "duplicate"
+
+
+@PRIVATE
+async def test_a_push_is_known_again_by_numbers_that_do_not_go_out(still: Private, content: Content) -> None:
+    await still.keeps(content)
+    unseen = {"createdAt": "some day", "notId": None, "payload": {**MESSAGE, "messageId": "m 1"}}
+    assert [(await still.push(**unseen)).code for _ in range(2)] == ["delivered", "duplicate"]
 
 
 # What the official gateway gets

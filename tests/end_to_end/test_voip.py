@@ -13,13 +13,17 @@ import msgspec
 import pytest
 
 from gateway.config import DeliverySettings
+from gateway.delivery.breaker import LONGEST_SECONDS
+from gateway.delivery.redelivery import IDLE_SECONDS
 from gateway.delivery.retry import RING_LONGEST_SECONDS
+from gateway.model.outbox import OutboxItem
 from gateway.providers.simulator import Rule, Simulator
 from gateway.rocketchat.answer import PATIENCE
 from tests.anywhere import ANYWHERE
 from tests.clock import ManualClock
 from tests.end_to_end.running import (
     ANDROID,
+    IPHONE,
     KEEPING_NOTHING,
     PUSHKIT,
     TOPIC,
@@ -44,10 +48,22 @@ class Ringing(Still):
         kind = {"notificationType": "voip", "type": "incoming_call", "createdAt": created}
         return await self.push(phone, topic=f"{TOPIC}.voip", payload={**call, **kind})
 
+    async def end(self, phone: str = IPHONE) -> Answer:
+        """Tell a phone that the call is over; an iPhone by its other token."""
+        call = {"host": "https://chat.example.org/", "callId": "c1", "notificationType": "voip", "type": "remoteEnded"}
+        return await self.push(phone, payload=call)
+
     async def failed(self, attempts: int) -> None:
         """Let time pass until so many attempts have failed, then let the provider take what comes."""
         await self.passes(lambda: len(self.simulator.received) >= attempts, step=0.01)
         self.simulator.set_rules([])
+
+    async def recovered(self) -> float:
+        """Let the provider take what comes, and time pass until it has taken something; return how much."""
+        self.simulator.set_rules([])
+        before, asked = self.clock.now(), len(self.simulator.received)
+        await self.passes(lambda: len(self.simulator.received) > asked, step=0.01)
+        return self.simulator.received[asked].at - before
 
     @property
     def statuses(self) -> list[int]:
@@ -190,6 +206,45 @@ async def test_a_ring_is_attempted_though_the_lane_rests(still: Ringing) -> None
     assert len(still.simulator.received) == asked + 1
 
 
+async def test_a_stored_ring_does_not_rest_with_its_lane(still: Ringing) -> None:
+    still.simulator.set_rules([Rule(status=503, retry_after=60)])
+    await still.rest()
+    assert (await still.ring()).code == "stored_later"
+    assert await still.recovered() <= RING_LONGEST_SECONDS + IDLE_SECONDS + 0.5 < LONGEST_SECONDS
+    assert still.simulator.received[-1].token == PUSHKIT
+    await still.passes(lambda: not still.running.gateway.owed.breakers.open(), step=0.001)
+
+
+async def test_a_stored_ring_is_left_alone_while_its_app_is_on_hold(still: Ringing) -> None:
+    await still.running.registry.update_app("app", held=True)
+    await still.running.gateway.follower.check()
+    assert (await still.ring()).code == "stored_held"
+    (stored,) = await still.running.gateway.store.page(OutboxItem, None, 9)
+    await still.clock.advance(RING_SECONDS / 2)
+    assert await still.running.gateway.store.page(OutboxItem, None, 9) == [stored]
+    assert still.simulator.received == []
+    await still.running.registry.update_app("app", held=False)
+    await still.running.gateway.follower.check()
+    await still.received(1)
+
+
+@pytest.mark.parametrize(("phone", "other"), [(PUSHKIT, IPHONE), (ANDROID, ANDROID)], ids=["apn", "gcm"])
+async def test_the_end_of_a_call_comes_after_its_ring(still: Ringing, phone: str, other: str) -> None:
+    still.simulator.set_rules([Rule(status=503)])
+    assert (await still.ring(phone)).code == "stored_later"
+    assert (await still.end(other)).code == "stored_in_line"
+    still.simulator.set_rules([])
+    await still.empty()
+    taken = [one.token for one in still.simulator.received if one.status == 200]
+    assert taken == [phone, other]
+
+
+async def test_no_ring_waits_for_that_of_another_phone(still: Ringing) -> None:
+    still.simulator.set_rules([Rule(token_prefix=PUSHKIT, status=503)])
+    assert (await still.ring()).code == "stored_later"
+    assert (await still.ring("d" * 64)).code == "delivered"
+
+
 @pytest.mark.parametrize("delivery", [KEEPING_NOTHING])
 @PHONES
 async def test_where_nothing_can_be_kept_a_ring_is_tried_again_while_its_server_waits(
@@ -227,6 +282,18 @@ async def test_a_ring_that_cannot_be_kept_is_not_tried_when_its_minute_is_over(s
     await still.passes(ringing.done, step=0.01)
     assert (await ringing).status == 503
     assert max(one.at for one in still.simulator.received) < begun + 3.1
+
+
+@pytest.mark.parametrize("delivery", [KEEPING_NOTHING])
+@PHONES
+async def test_no_attempt_outlasts_the_minute_of_its_ring(still: Ringing, phone: str) -> None:
+    still.simulator.set_rules([Rule(delay_ms=9000)])
+    begun = still.clock.now()
+    ringing = asyncio.create_task(still.ring(phone, age=57.0))
+    await still.simulator.next_received()
+    await still.passes(ringing.done, step=0.01)
+    assert (await ringing).status == 503
+    assert still.clock.now() - begun < 5.0
 
 
 @pytest.mark.parametrize("delivery", [KEEPING_NOTHING])

@@ -1,5 +1,6 @@
 import json
 
+import msgspec
 import pytest
 
 from gateway.model.notification import Kind, Notification, Payload, Platform
@@ -38,6 +39,12 @@ def test_a_message_becomes_what_the_app_fetches_by() -> None:
     }
     assert (reduced.title, reduced.text, reduced.image) == (None, FIXED_TEXT, None)
     assert (reduced.badge, reduced.not_id, reduced.id) == (3, 5, "id")
+
+
+def test_it_is_shown_in_the_words_of_its_workspace() -> None:
+    reduced = id_only(msgspec.structs.replace(notification(), fixed_text="Es gibt etwas Neues"))
+    assert reduced is not None
+    assert reduced.text == "Es gibt etwas Neues"
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.MESSAGE])

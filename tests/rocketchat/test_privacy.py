@@ -17,6 +17,7 @@ from gateway.rocketchat.request import read_request
 
 RECORDED = sorted((Path(__file__).parents[1] / "contract" / "requests").glob("*.json"))
 NOW = 1_777_636_800.0  # 2026-05-01T12:00:00Z, when the recorded ring was made
+ID = "00000000-0000-4000-8000-000000000000"
 FIXED = "Es gibt etwas Neues"
 SECRET = "hush hush"
 PERSON = {"_id": "u2", "id": "u2", "type": "user", "username": SECRET, "name": SECRET, "avatarUrl": SECRET}
@@ -37,6 +38,11 @@ PRIVATE = {
     "messageType": SECRET,
     "custom": SECRET,
 }
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
 KINDS = {
     Kind.MESSAGE: {"notificationType": "message", "type": "c"},
     Kind.MESSAGE_ID_ONLY: {"notificationType": "message-id-only"},
@@ -70,7 +76,7 @@ def request(kind: Kind, platform: Platform, **more: Any) -> bytes:
 
 
 def read(body: bytes, platform: Platform) -> Notification:
-    notification = read_request(body, platform, "00000000-0000-4000-8000-000000000000", NOW)
+    notification = read_request(body, platform, ID, NOW)
     assert isinstance(notification, Notification)
     return notification
 
@@ -125,7 +131,8 @@ def test_what_a_newer_server_adds_stays_here(
 def test_a_generic_message_still_opens_its_room(platform: Platform) -> None:
     opened = payload(private(request(Kind.MESSAGE, platform), platform, Content.GENERIC))
     wanted = {name: IDS[name] for name in ("host", "messageId", "rid", "tmid")}
-    assert opened == {**wanted, "type": "c", "notificationType": "message", "sender": {}}
+    nobody = {"_id": "", "username": ""}
+    assert opened == {**wanted, "type": "c", "notificationType": "message", "sender": nobody}
 
 
 @pytest.mark.parametrize("platform", [*Platform])
@@ -165,6 +172,40 @@ def test_a_conference_rings_without_names(content: Content) -> None:
     rung = payload(private(request(Kind.VIDEO_CONFERENCE, Platform.APN), Platform.APN, content))
     wanted = {name: IDS[name] for name in ("host", "rid", "callId")}
     assert rung == {**wanted, "status": 0, "notificationType": "videoconf", "caller": {"_id": "u2"}}
+
+
+@pytest.mark.parametrize("content", [Content.GENERIC, Content.ID_ONLY])
+def test_a_call_of_which_only_the_push_says_when_it_began_rings_no_longer(content: Content) -> None:
+    call = {name: one for name, one in PRIVATE.items() if name != "createdAt"} | KINDS[Kind.VOIP_RING]
+    body = request(Kind.VOIP_RING, Platform.GCM, createdAt="2026-05-01 11:59:30Z", payload=call)
+    assert private(body, Platform.GCM, content).expires_at == NOW + 30.0 == read(body, Platform.GCM).expires_at
+
+
+@pytest.mark.parametrize("host", ["http://[x/", SECRET, 7, None])
+def test_a_call_rings_whatever_its_server_is_called(host: object) -> None:
+    body = request(Kind.VOIP_RING, Platform.GCM, payload=PRIVATE | KINDS[Kind.VOIP_RING] | {"host": host})
+    notification = private(body, Platform.GCM, Content.GENERIC)
+    assert payload(notification)["caller"]["name"] == ("http://[x/" if host == "http://[x/" else "")
+
+
+@given(
+    st.sampled_from([*Kind]),
+    st.sampled_from([*Platform]),
+    st.sampled_from([Content.GENERIC, Content.ID_ONLY]),
+    st.dictionaries(st.sampled_from(sorted(PRIVATE)), ANYTHING),
+)
+def test_what_can_be_sent_as_it_is_can_be_sent_without_what_is_private(
+    kind: Kind, platform: Platform, content: Content, members: dict[str, Any]
+) -> None:
+    body = request(kind, platform, payload=PRIVATE | members | KINDS.get(kind, {}))
+    if isinstance(read_request(body, platform, ID, NOW), Notification):
+        assert sent(private(body, platform, content))
+
+
+def test_a_number_that_no_computer_can_hold_is_no_hindrance() -> None:
+    huge = request(Kind.MESSAGE, Platform.GCM).replace(b'"status": 0', b'"status": 1e999')
+    assert b"1e999" in huge
+    assert payload(private(huge, Platform.GCM, Content.GENERIC))["messageId"] == "m1"
 
 
 def test_sounds_and_categories_that_are_words_of_the_contract_stay() -> None:
