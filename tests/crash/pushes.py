@@ -9,7 +9,7 @@ from tests.end_to_end.running import message
 
 Provider = Literal["apns", "fcm"]
 DOORS: dict[Provider, str] = {"apns": "apn", "fcm": "gcm"}
-_TOKENS = {"apns": "{:064x}", "fcm": "fcmtok:APA91b{:08d}"}
+_TOKENS = {"apns": "cafe{:060x}", "fcm": "fcmtok:APA91b{:08d}"}
 
 
 class Push(msgspec.Struct, frozen=True, order=True):

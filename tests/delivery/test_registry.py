@@ -380,7 +380,7 @@ async def test_of_colleagues_who_take_one_name_one_gets_it(colleagues: Colleague
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"fixed_text": "Alice: hello"}, 'fixed_text: ": " cannot be in it, for Android shows only what comes after'),
+        ({"fixed_text": "Alice: hello"}, "fixed_text: it cannot have a colon, for Android shows only what comes after"),
         ({"fixed_text": "x" * 201}, "fixed_text: expected one line of at most 200 characters"),
         ({"fixed_text": "two\nlines"}, "fixed_text: expected one line of at most 200 characters"),
         ({"limits": Limits(rate=-0.5)}, "limits.rate: expected 0 to 1000000000000, got -0.5"),
