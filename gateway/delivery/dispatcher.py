@@ -151,8 +151,7 @@ class Dispatcher:
             verdict = await self._providers.send(notification, route.credentials, timeout)
         if verdict.kind is VerdictKind.ACCEPTED:
             self._proofs.add(route.credentials.fingerprint)
-        is_over = verdict.kind is VerdictKind.LATER and self._seconds_of_use(notification) <= 0
-        return Verdict(VerdictKind.REFUSED, Reason.VOIP_EXPIRED) if is_over else verdict
+        return verdict
 
     def _heard(self, route: Route, routes: tuple[Route, ...], notification: Notification, verdict: Verdict) -> None:
         """Let the lane learn, but not that one of an app's two environments is none of its key's."""
