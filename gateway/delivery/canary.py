@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 from gateway.delivery.follower import Follower
+from gateway.delivery.judgement import OTHER_ENVIRONMENT_ONLY
 from gateway.delivery.lane_watch import said
 from gateway.delivery.notices import Notices
 from gateway.model.app import ApnsCredentials
@@ -29,10 +30,6 @@ _PROVING_REASONS = frozenset(
     {Reason.APNS_DEVICE_TOKEN_NOT_FOR_TOPIC, Reason.APNS_TOO_MANY_REQUESTS, Reason.FCM_INVALID_ARGUMENT}
 )
 """Answers that only those get whose credentials were accepted."""
-_OTHER_ENVIRONMENT_ONLY = (
-    Reason.APNS_BAD_ENVIRONMENT_KEY_ID_IN_TOKEN,
-    Reason.APNS_BAD_CERTIFICATE_ENVIRONMENT,
-)
 
 
 class Canary:
@@ -121,7 +118,7 @@ class Canary:
         verdicts = await asyncio.gather(*(self._providers.check(one, self._timeout) for one in keys))
         troubles = [verdict for verdict in verdicts if not _proves(verdict)]
         if len(troubles) < len(verdicts):
-            troubles = [verdict for verdict in troubles if verdict.reason not in _OTHER_ENVIRONMENT_ONLY]
+            troubles = [verdict for verdict in troubles if verdict.reason not in OTHER_ENVIRONMENT_ONLY]
         return next(iter(troubles), None)
 
     def _failed(self, lane: Lane, verdict: Verdict) -> Notice:

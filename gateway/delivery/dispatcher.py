@@ -1,18 +1,17 @@
 """Takes one push along its routes until a provider's verdict stands."""
 
-import math
-
 from gateway.delivery.breaker import Breakers
 from gateway.delivery.follower import Follower
 from gateway.delivery.gone import Gone
 from gateway.delivery.guard import Guard
+from gateway.delivery.judgement import OTHER_ENVIRONMENT_ONLY
 from gateway.delivery.learned_ways import LearnedWays, environment_of
 from gateway.delivery.proofs import Proofs
 from gateway.delivery.push import Push, Report
 from gateway.delivery.snapshot import Member, Route
 from gateway.model.clock import Clock
 from gateway.model.errors import StoreError
-from gateway.model.notification import Kind, Notification, Platform
+from gateway.model.notification import Notification, Platform
 from gateway.model.outbox import Lane
 from gateway.model.outcome import Later, Outcome, Rejected
 from gateway.model.reason import Reason
@@ -25,11 +24,6 @@ _LEAVES_HOPE = {VerdictKind.FOREIGN: 0, VerdictKind.SUSPECT: 2, VerdictKind.CRED
 
 _KEPT = Verdict(VerdictKind.LATER, Reason.STORED_HELD)
 """What takes the place of an attempt by an app that is on hold: the device may be its."""
-
-_OTHER_ENVIRONMENT_ONLY = (
-    Reason.APNS_BAD_ENVIRONMENT_KEY_ID_IN_TOKEN,
-    Reason.APNS_BAD_CERTIFICATE_ENVIRONMENT,
-)
 
 
 class Dispatcher:
@@ -135,18 +129,15 @@ class Dispatcher:
 
     def _too_late(self, notification: Notification, answer_by: float) -> Verdict | None:
         """Stop when the server no longer waits, or a ring would be a phantom call."""
-        if self._seconds_of_use(notification) <= 0:
+        if notification.seconds_of_use(self._clock.now()) <= 0:
             return Verdict(VerdictKind.REFUSED, Reason.VOIP_EXPIRED)
         if self._clock.monotonic() >= answer_by:
             return Verdict(VerdictKind.LATER, Reason.OUT_OF_TIME)
         return None
 
-    def _seconds_of_use(self, notification: Notification) -> float:
-        """Say how long an attempt may last: a ring must not wait for a connection until it is a phantom call."""
-        return notification.expires_at - self._clock.now() if notification.kind is Kind.VOIP_RING else math.inf
-
     async def _attempt(self, route: Route, notification: Notification, answer_by: float) -> Verdict:
-        timeout = min(self._timeout, answer_by - self._clock.monotonic(), self._seconds_of_use(notification))
+        useful = notification.seconds_of_use(self._clock.now())
+        timeout = min(self._timeout, answer_by - self._clock.monotonic(), useful)
         with self._metrics.provider_request(notification.platform.provider):
             verdict = await self._providers.send(notification, route.credentials, timeout)
         if verdict.kind is VerdictKind.ACCEPTED:
@@ -156,7 +147,7 @@ class Dispatcher:
     def _heard(self, route: Route, routes: tuple[Route, ...], notification: Notification, verdict: Verdict) -> None:
         """Let the lane learn, but not that one of an app's two environments is none of its key's."""
         has_another = sum(other.app == route.app for other in routes) > 1
-        if not (has_another and verdict.reason in _OTHER_ENVIRONMENT_ONLY):
+        if not (has_another and verdict.reason in OTHER_ENVIRONMENT_ONLY):
             self._breakers.heard(lane_of(route, notification), verdict)
 
     def _proven(self, routes: list[Route]) -> bool:
@@ -174,7 +165,7 @@ def lane_of(route: Route, notification: Notification) -> Lane:
 
 def _weight(verdict: Verdict) -> int:
     """Of several verdicts take the most telling; that a key is not for this environment tells nothing of the push."""
-    return 1 if verdict.reason in _OTHER_ENVIRONMENT_ONLY else _LEAVES_HOPE.get(verdict.kind, 4)
+    return 1 if verdict.reason in OTHER_ENVIRONMENT_ONLY else _LEAVES_HOPE.get(verdict.kind, 4)
 
 
 def _no_route(notification: Notification) -> Reason:

@@ -4,8 +4,6 @@ They go with the bearer of the server that sent them, which lives as long as its
 cannot be forwarded now is not stored: the server comes again.
 """
 
-import math
-
 import msgspec
 import structlog
 
@@ -18,7 +16,7 @@ from gateway.model.app import OFFICIAL_GATEWAY
 from gateway.model.clock import Clock
 from gateway.model.errors import StoreError
 from gateway.model.notice import Notice, NoticeKind
-from gateway.model.notification import Kind, Platform
+from gateway.model.notification import Platform
 from gateway.model.outbox import Lane
 from gateway.model.outcome import Delivered, Later, Outcome, Rejected, TokenDead, Unauthorized
 from gateway.model.reason import Reason
@@ -112,19 +110,15 @@ class Forwarding:
     def _barred(self, push: Push) -> Outcome | None:
         if self._notices.standing(NoticeKind.FORWARDING_PAUSED, push.member.workspace.name):
             return Rejected(Reason.FORWARDING_PAUSED)
-        if self._seconds_of_use(push) <= 0:
+        if push.notification.seconds_of_use(self._clock.now()) <= 0:
             return Rejected(Reason.VOIP_EXPIRED)
         if not self._breakers.allows(LANE):
             return Later(Reason.FORWARDING_FAILED, "it has answered nobody just now")
         return None
 
-    def _seconds_of_use(self, push: Push) -> float:
-        """Say for how long a push may still be forwarded: a ring that comes late is a phantom call."""
-        notification = push.notification
-        return notification.expires_at - self._clock.now() if notification.kind is Kind.VOIP_RING else math.inf
-
     async def _attempt(self, push: Push, body: bytes, bearer: Secret, answer_by: float) -> Verdict:
-        timeout = min(self._timeout, answer_by - self._clock.monotonic(), self._seconds_of_use(push))
+        useful = push.notification.seconds_of_use(self._clock.now())
+        timeout = min(self._timeout, answer_by - self._clock.monotonic(), useful)
         with self._metrics.provider_request(LANE.provider):
             verdict = await self._upstream.send(push.notification.platform, body, bearer, timeout)
         self._breakers.heard(LANE, _as_of_the_lane(verdict))

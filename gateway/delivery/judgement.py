@@ -8,6 +8,12 @@ from gateway.model.outcome import Delivered, Later, Outcome, Rejected, TokenDead
 from gateway.model.reason import Reason
 from gateway.model.verdict import Verdict, VerdictKind
 
+OTHER_ENVIRONMENT_ONLY = (
+    Reason.APNS_BAD_ENVIRONMENT_KEY_ID_IN_TOKEN,
+    Reason.APNS_BAD_CERTIFICATE_ENVIRONMENT,
+)
+"""Of an app that is asked in both of Apple's environments: its key is for the other one, and nothing is wrong."""
+
 _UNPROVEN = {
     Reason.APNS_BAD_DEVICE_TOKEN: Reason.APNS_BAD_DEVICE_TOKEN_UNPROVEN,
     Reason.FCM_INVALID_TOKEN: Reason.FCM_INVALID_TOKEN_UNPROVEN,

@@ -1,5 +1,6 @@
 """One push to one device, free of any wire format."""
 
+import math
 import secrets
 from enum import StrEnum
 
@@ -90,6 +91,10 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     def app_topic(self) -> str | None:
         """The bundle id that names the app: the topic without `.voip`."""
         return self.topic.removesuffix(VOIP_SUFFIX) if self.topic else None
+
+    def seconds_of_use(self, now: float) -> float:
+        """Say for how long an attempt at `now` (UNIX seconds) may last: a ring that comes late is a phantom call."""
+        return self.expires_at - now if self.kind is Kind.VOIP_RING else math.inf
 
 
 VOIP_SUFFIX = ".voip"
