@@ -19,6 +19,7 @@ from gateway.model.app import ApnsCredentials, ApnsEnvironment, FcmCredentials
 from gateway.model.clock import Clock, SystemClock
 from gateway.providers.key_files import KeyFile, read_apns_certificate, read_apns_key, read_fcm_service_account
 from gateway.providers.simulator import Simulator
+from tests.clock import ManualClock
 
 TOPIC = "chat.rocket.ios"
 IPHONE, PUSHKIT, ANDROID = "a" * 64, "b" * 64, "fcmtok:APA91bEXAMPLE_TOKEN"
@@ -123,6 +124,33 @@ def settings_of(simulator: Simulator, delivery: DeliverySettings = KEEPING_NOTHI
     return msgspec.structs.replace(load_settings(simulator.data / "gateway.toml", {}), server=doors, delivery=delivery)
 
 
+CLOSING_SECONDS = 5.0
+"""In which a gateway is closed whose test did not fail."""
+
+
+class Flow:
+    """Lets time flow when closing takes too long: what a failed test left waiting on a clock turned by hand ends."""
+
+    def __init__(self, clock: Clock | None) -> None:
+        self._clock = clock
+        self._watching: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        if isinstance(self._clock, ManualClock):
+            self._watching = asyncio.create_task(self._flow(self._clock))
+
+    async def end(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
+
+    @staticmethod
+    async def _flow(clock: ManualClock) -> None:
+        await asyncio.sleep(CLOSING_SECONDS)
+        while True:
+            await clock.advance(0.5)
+
+
 async def start_gateway(
     simulator: Simulator,
     cleanup: AsyncExitStack,
@@ -135,6 +163,8 @@ async def start_gateway(
     Where days pass by a clock that is turned by hand, it need not look after stored pushes every second of them.
     """
     settings = settings or await asyncio.to_thread(settings_of, simulator)
+    flow = Flow(clock)
+    cleanup.push_async_callback(flow.end)
     gateway = await cleanup.enter_async_context(open_gateway(settings, clock or SystemClock()))
     await gateway.follower.check()
     if works_off:
@@ -143,4 +173,5 @@ async def start_gateway(
     session = await cleanup.enter_async_context(
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20), auto_decompress=False)
     )
+    cleanup.callback(flow.begin)
     return Running(gateway, doors, simulator, session)
