@@ -12,7 +12,7 @@ from gateway.model.limits import Limits
 from gateway.model.workspace import Content
 
 F = TypeVar("F", bound=Callable[..., Any])
-LIMITS = ("rate", "burst", "per_month", "in_flight", "outbox")
+LIMITS = Limits.__struct_fields__
 
 
 class _Limit(click.ParamType[object]):

@@ -16,6 +16,7 @@ from gateway.cli.output import json_option, print_json, print_table
 from gateway.cli.running import run, settings_from
 from gateway.config import Settings
 from gateway.delivery.usage import TAKEN
+from gateway.model.limits import Limits
 from gateway.model.usage import Usage, month_of
 from gateway.model.workspace import Workspace
 
@@ -72,24 +73,21 @@ def _cells(row: _Row) -> tuple[object, ...]:
 async def _rows(settings: Settings, month: str) -> list[_Row]:
     async with open_store(settings) as opened:
         used, contents = await opened.store.usage.month(month), await opened.store.load()
-    counts = defaultdict(Counter, _by_workspace(used))
+    counts = _by_workspace(used)
     workspaces = {workspace.name: workspace for workspace in contents.workspaces}
-    general = settings.limits.workspace_per_month
+    general = settings.limits.of_workspaces
     return [
         _Row(name, sum(counts[name][outcome] for outcome in TAKEN), _quota(workspaces.get(name), general), counts[name])
         for name in sorted({*workspaces, *counts})
     ]
 
 
-def _by_workspace(used: Iterable[Usage]) -> dict[str, Counter[str]]:
-    counts: dict[str, Counter[str]] = {}
+def _by_workspace(used: Iterable[Usage]) -> defaultdict[str, Counter[str]]:
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for one in used:
-        counts.setdefault(one.workspace, Counter())[one.outcome] += one.count
+        counts[one.workspace][one.outcome] += one.count
     return counts
 
 
-def _quota(workspace: Workspace | None, general: int) -> int | None:
-    if workspace is None:
-        return None
-    own = workspace.limits.per_month
-    return (general if own is None else own) or None
+def _quota(workspace: Workspace | None, general: Limits) -> int | None:
+    return (workspace.limits.over(general).per_month if workspace else None) or None

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.model.address import HostPort, Network
+from gateway.model.limits import Limits
 from gateway.model.secret import Secret
 from gateway.model.store_url import StoreUrl
 
@@ -86,6 +87,23 @@ class LimitsSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=
     app_per_month: Annotated[int, Meta(ge=0)] = 0
     app_in_flight: Annotated[int, Meta(ge=0)] = 1000
     failed_authentications: Annotated[int, Meta(ge=0)] = 30
+
+    @property
+    def of_workspaces(self) -> Limits:
+        """What every workspace may take that has no limits of its own."""
+        return Limits(
+            rate=self.workspace_rate,
+            burst=self.workspace_burst,
+            per_month=self.workspace_per_month,
+            in_flight=self.workspace_in_flight,
+        )
+
+    @property
+    def of_apps(self) -> Limits:
+        """What every app may take that has no limits of its own."""
+        return Limits(
+            rate=self.app_rate, burst=self.app_burst, per_month=self.app_per_month, in_flight=self.app_in_flight
+        )
 
 
 class GuardSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -46,10 +46,8 @@ class Allowance:
         clock: Clock,
     ) -> None:
         """Take what is needed; `live` tells how many gateways share the rates."""
-        self._of_workspaces = Limits(
-            rate=settings.workspace_rate, burst=settings.workspace_burst, in_flight=settings.workspace_in_flight
-        )
-        self._of_apps = Limits(rate=settings.app_rate, burst=settings.app_burst)
+        self._of_workspaces = settings.of_workspaces
+        self._of_apps = settings.of_apps
         self._quotas = quotas
         self._follower = follower
         self._live = live
@@ -87,11 +85,11 @@ class Allowance:
         snapshot = self._follower.snapshot
         own = snapshot.limits_of(app) if snapshot else NO_LIMITS
         return self._quotas.of_app(app, own) or self._too_fast(
-            ("app", app), _joined(own, self._of_apps), push.is_ring, Reason.APP_RATE
+            ("app", app), own.over(self._of_apps), push.is_ring, Reason.APP_RATE
         )
 
     def _refusal(self, workspace: Workspace, is_ring: bool) -> Later | None:
-        limits = _joined(workspace.limits, self._of_workspaces)
+        limits = workspace.limits.over(self._of_workspaces)
         places = (limits.in_flight or 0) * (RINGS_PLACES if is_ring else 1)
         if places and self._in_flight[workspace.id] >= places:
             return Later(Reason.WORKSPACE_BUSY, retry_after=SOONEST)
@@ -100,9 +98,9 @@ class Allowance:
     def _too_fast(self, whose: tuple[str, str], limits: Limits, is_ring: bool, reason: Reason) -> Later | None:
         if not limits.rate:
             return None
-        rate = limits.rate / max(1, self._live())
-        burst = max(1.0, (limits.burst or BURST_SECONDS * limits.rate) / max(1, self._live()))
-        now = self._clock.monotonic()
+        sharing, now = max(1, self._live()), self._clock.monotonic()
+        rate = limits.rate / sharing
+        burst = max(1.0, (limits.burst or BURST_SECONDS * limits.rate) / sharing)
         wait = self._bucket(whose, burst, now).take(rate, burst, now, debt=burst if is_ring else 0.0)
         return Later(reason, retry_after=max(SOONEST, wait)) if wait else None
 
@@ -114,14 +112,3 @@ class Allowance:
         if len(self._buckets) > REMEMBERED:
             self._buckets.popitem(last=False)
         return bucket
-
-
-def _joined(own: Limits, general: Limits) -> Limits:
-    """Return the limits that hold: what is not of its own is as for all."""
-    if own == NO_LIMITS:
-        return general
-    return Limits(
-        rate=general.rate if own.rate is None else own.rate,
-        burst=general.burst if own.burst is None else own.burst,
-        in_flight=general.in_flight if own.in_flight is None else own.in_flight,
-    )

@@ -44,7 +44,8 @@ class Quotas:
         self, limits: LimitsSettings, usage: UsageCounter, follower: Follower, notices: Notices, clock: Clock
     ) -> None:
         """Take what is needed; `limits` are those of who has none of its own."""
-        self._limits = limits
+        self._of_workspaces = limits.of_workspaces
+        self._of_apps = limits.of_apps
         self._usage = usage
         self._follower = follower
         self._notices = notices
@@ -52,13 +53,13 @@ class Quotas:
 
     def of_workspace(self, name: str, own: Limits) -> Rejected | None:
         """Say why a workspace may send no more this month, if so."""
-        quota = self._limits.workspace_per_month if own.per_month is None else own.per_month
+        quota = own.over(self._of_workspaces).per_month
         is_over = quota and self._usage.of_workspace(name) >= quota
         return Rejected(Reason.QUOTA_MONTH, f"{quota:,} a month") if is_over else None
 
     def of_app(self, name: str, own: Limits) -> Rejected | None:
         """Say why no more may go to an app this month, if so."""
-        quota = self._limits.app_per_month if own.per_month is None else own.per_month
+        quota = own.over(self._of_apps).per_month
         is_over = quota and self._usage.of_app(name) >= quota
         return Rejected(Reason.APP_QUOTA_MONTH, f"{quota:,} a month") if is_over else None
 
@@ -74,14 +75,12 @@ class Quotas:
         self._withdraw_all_but(reached)
 
     def _accounts(self) -> Iterator[_Account]:
-        snapshot, usage, limits = self._follower.snapshot, self._usage, self._limits
+        snapshot, usage = self._follower.snapshot, self._usage
         for workspace in snapshot.workspaces if snapshot else ():
-            own = workspace.limits.per_month
-            if quota := limits.workspace_per_month if own is None else own:
+            if quota := workspace.limits.over(self._of_workspaces).per_month:
                 yield _Account("workspace", workspace.name, usage.of_workspace(workspace.name), quota)
         for app in snapshot.apps.values() if snapshot else ():
-            own = app.limits.per_month
-            if quota := limits.app_per_month if own is None else own:
+            if quota := app.limits.over(self._of_apps).per_month:
                 yield _Account("app", app.name, usage.of_app(app.name), quota)
 
     def _post(self, account: _Account, about: str) -> None:

@@ -24,6 +24,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: Count | None = None
     outbox: Count | None = None
 
+    def over(self, general: "Limits") -> "Limits":
+        """Return the limits that hold where `general` ones stand for all: those of its own go before them."""
+        if self == NO_LIMITS:
+            return general
+        own = {name: limit for name, limit in msgspec.structs.asdict(self).items() if limit is not None}
+        return msgspec.structs.replace(general, **own)
+
 
 NO_LIMITS = Limits()
 """Of its own: all is as the settings say."""
