@@ -49,7 +49,12 @@ def check(ended: Ended, words: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("encryption.keys", OTHER_KEY.encode(), "the store was written under other encryption keys than these"),
+        pytest.param(
+            "encryption.keys",
+            OTHER_KEY.encode(),
+            "the store was written under other encryption keys than these",
+            id="another key",
+        ),
         ("encryption.keys", b"hush", "data/encryption.keys is damaged: a line in it is no key; put it back"),
         ("encryption.keys", b"\xff\xfe hush", "data/encryption.keys is damaged: it holds no text; put it back"),
         ("encryption.keys", None, "data/encryption.keys is missing; the store cannot be read without it: put it back"),

@@ -109,7 +109,9 @@ def test_a_vault_in_use_goes_by_what_the_file_says_now(vault: Vault, files: KeyF
         (b"", "32 bytes in base64"),
         (b"hush", "32 bytes in base64"),
         (b"\xff", "is damaged: it holds no text"),
-        (NEW.encode(), "under which everything is written, is not among them; put it back"),
+        pytest.param(
+            NEW.encode(), "under which everything is written, is not among them; put it back", id="another key"
+        ),
         (None, "is missing"),
     ],
 )
