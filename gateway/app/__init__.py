@@ -2,7 +2,7 @@
 
 from gateway.app.composition import Gateway, given_keys, open_gateway, open_store
 from gateway.app.resetting import reset_guard
-from gateway.app.serving import Doors, following, open_doors, public_app, working_off
+from gateway.app.serving import Doors, following, open_doors, public_listener, working_off
 
 __all__ = [
     "Doors",
@@ -12,7 +12,7 @@ __all__ = [
     "open_doors",
     "open_gateway",
     "open_store",
-    "public_app",
+    "public_listener",
     "reset_guard",
     "working_off",
 ]

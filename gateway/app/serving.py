@@ -1,13 +1,13 @@
 """A gateway at work: it follows the store, works the outbox off, and keeps its doors open."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
 import msgspec
-from aiohttp import web
 
 from gateway.app.background import in_background
 from gateway.app.composition import Gateway
@@ -16,6 +16,7 @@ from gateway.delivery import guard
 from gateway.delivery.key_watch import KeyWatch
 from gateway.delivery.looks import repeatedly
 from gateway.web.doors import operator_door, public_door
+from gateway.web.express import ExpressLane
 from gateway.web.health import Readiness, needs_of, troubles_of
 from gateway.web.listening import Listener, bind
 from gateway.web.pages import OperatorPage, load_templates, overview_of
@@ -73,10 +74,15 @@ async def working_off(gateway: Gateway, grace: float) -> AsyncIterator[None]:
         await owed.outbox.give_back()
 
 
-def public_app(
-    gateway: Gateway, server: ServerSettings, readiness: Readiness, templates: dict[str, str]
-) -> web.Application:
-    """Build what is served at the public door."""
+def public_listener(
+    gateway: Gateway,
+    server: ServerSettings,
+    bound: socket.socket,
+    readiness: Readiness,
+    templates: dict[str, str],
+    is_shared: bool = False,
+) -> Listener:
+    """Prepare the public door on a bound socket; `is_shared` says whether other processes accept from it too."""
     push = PushDoor(
         gateway.admission,
         gateway.limits.allowance,
@@ -87,7 +93,9 @@ def public_app(
         gateway.clock,
         server.trusted_proxies,
     )
-    return public_door(push, readiness, templates)
+    app = public_door(push, readiness, templates, gateway.clock)
+    express = ExpressLane(push, readiness, gateway.clock)
+    return Listener(app, bound, gateway.clock, server.drain_timeout, express=express, is_shared=is_shared)
 
 
 @asynccontextmanager
@@ -103,13 +111,14 @@ async def open_doors(gateway: Gateway, settings: Settings) -> AsyncIterator[Door
     page = OperatorPage(
         partial(overview_of, gateway.follower, gateway.pulse, gateway.notices), readiness, gateway.clock
     )
-    apps = (
-        (public_app(gateway, server, readiness, templates), server.listen),
-        (operator_door(page, gateway.metrics.render, readiness, templates), server.operator_listen),
-    )
+    operator_app = operator_door(page, gateway.metrics.render, readiness, templates)
     with ExitStack() as unopened:
-        bound = [(app, unopened.enter_context(await asyncio.to_thread(bind, address))) for app, address in apps]
-        public, operator = (Listener(app, sock, gateway.clock, server.drain_timeout) for app, sock in bound)
+        public_socket, operator_socket = [
+            unopened.enter_context(await asyncio.to_thread(bind, address))
+            for address in (server.listen, server.operator_listen)
+        ]
+        public = public_listener(gateway, server, public_socket, readiness, templates)
+        operator = Listener(operator_app, operator_socket, gateway.clock, server.drain_timeout)
         await asyncio.gather(public.open(), operator.open())
         unopened.pop_all()
     try:

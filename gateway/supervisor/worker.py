@@ -8,14 +8,13 @@ from functools import partial
 
 import structlog
 
-from gateway.app import Gateway, following, open_gateway, public_app, working_off
+from gateway.app import Gateway, following, open_gateway, public_listener, working_off
 from gateway.config import Settings, settings_from_json
 from gateway.model.clock import Clock
 from gateway.observability.logging import configure_logging
 from gateway.observability.merging import families_of
 from gateway.supervisor.control import Begin, Channel, Drain, Status
 from gateway.web.health import Readiness, needs_of, troubles_of
-from gateway.web.listening import Listener
 from gateway.web.newcomers import turn_away
 from gateway.web.pages import Overview, load_templates, overview_of
 
@@ -54,8 +53,8 @@ async def _serve(settings: Settings, channel: Channel, listener: socket.socket, 
         working_off(gateway, settings.server.drain_timeout),
     ):
         readiness = Readiness(partial(needs_of, gateway.follower), partial(troubles_of, gateway.follower))
-        app = public_app(gateway, settings.server, readiness, await asyncio.to_thread(load_templates))
-        door = Listener(app, listener, clock, settings.server.drain_timeout, is_shared=True)
+        templates = await asyncio.to_thread(load_templates)
+        door = public_listener(gateway, settings.server, listener, readiness, templates, is_shared=True)
         await gateway.follower.has_looked.wait()  # who comes before is better off with another worker, or in line
         await door.open()
         await telling.enter_async_context(_telling(gateway, channel))  # until all is worked off, lest it seem to hang

@@ -1,24 +1,28 @@
 """The two doors: what is served where."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from aiohttp import hdrs, web
 
+from gateway.model.clock import Clock
 from gateway.rocketchat.endpoint import parse_path
+from gateway.web.body import read_body
 from gateway.web.health import Readiness, healthz, readyz
 from gateway.web.pages import OperatorPage, public_page, set_up_pages
 from gateway.web.problem import refuse
 from gateway.web.protocol import QuietProtocol
 from gateway.web.push import PushDoor
+from gateway.web.sender import sender_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def public_door(push: PushDoor, readiness: Readiness, templates: dict[str, str]) -> web.Application:
+def public_door(push: PushDoor, readiness: Readiness, templates: dict[str, str], clock: Clock) -> web.Application:
     """Build the door for Rocket.Chat servers."""
     app = _door(readiness, templates)
     app.router.add_get("/", public_page)
-    app.router.add_route("*", "/{path:.*}", _push_or_refuse(push))
+    app.router.add_route("*", "/{path:.*}", _push_or_refuse(push, clock))
     return app
 
 
@@ -61,7 +65,7 @@ async def _head_is_complete(request: web.Request, handler: Handler) -> web.Strea
     return await handler(request)
 
 
-def _push_or_refuse(push: PushDoor) -> Handler:
+def _push_or_refuse(push: PushDoor, clock: Clock) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         endpoint = parse_path(request.path)
         if endpoint is None:
@@ -69,7 +73,8 @@ def _push_or_refuse(push: PushDoor) -> Handler:
         if request.method != hdrs.METH_POST:
             text = "A push is sent with POST; Push_gateway is set to this URL without /push/... at its end."
             return refuse(405, "method_not_allowed", text, {hdrs.ALLOW: hdrs.METH_POST})
-        return await push.handle(request, endpoint)
+        written = await push.handle(endpoint, sender_of(request), partial(read_body, request, clock))
+        return web.Response(status=written.status, headers=written.headers, body=written.body)
 
     return handle
 

@@ -3,6 +3,7 @@
 import asyncio
 import select
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from typing import Any, cast
@@ -12,14 +13,13 @@ from aiohttp import web
 from gateway.model.address import HostPort
 from gateway.model.clock import Clock
 from gateway.model.errors import SettingsError
+from gateway.web.express import ExpressConnection, ExpressLane
 from gateway.web.newcomers import turn_away
-from gateway.web.protocol import QuietProtocol
+from gateway.web.protocol import IDLE_SECONDS, QuietProtocol
 
 BACKLOG = 1024
 QUIET_TURNS = 10
 """Turns of the event loop without a new connection after which nobody is waiting."""
-IDLE_SECONDS = 3600.0
-"""How long a quiet client may keep its connection; clients give up much sooner, so that we never close first."""
 NEWCOMER_SECONDS = 1.0
 """How long a connection just taken in gets to say what it wants when the door closes."""
 _TURN = 0.01
@@ -58,7 +58,14 @@ class Listener:
     """One door that is open."""
 
     def __init__(
-        self, app: web.Application, listener: socket.socket, clock: Clock, grace: float, *, is_shared: bool = False
+        self,
+        app: web.Application,
+        listener: socket.socket,
+        clock: Clock,
+        grace: float,
+        *,
+        express: ExpressLane | None = None,
+        is_shared: bool = False,
     ) -> None:
         """Prepare it.
 
@@ -67,12 +74,15 @@ class Listener:
             listener: a bound socket, closed with the door.
             clock: for deadlines.
             grace: seconds that what is inside gets to finish.
+            express: the lane for whole push requests, of a door that takes pushes.
             is_shared: whether other processes accept from the same socket. It is then not this door's to turn
                 newcomers away from it; whoever bound it does, before all these doors close.
         """
         self._socket = listener
         self._is_shared = is_shared
         self._clock = clock
+        self._grace = grace
+        self.express = express
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=grace)
         self._server: asyncio.Server | None = None
 
@@ -86,9 +96,11 @@ class Listener:
         """Start accepting connections."""
         await self._runner.setup()
         loop = asyncio.get_running_loop()
-        protocol = partial(
+        protocol: Callable[[], asyncio.Protocol] = partial(
             QuietProtocol, cast(web.Server, self._runner.server), loop=loop, clock=self._clock, **_PROTOCOL_OPTIONS
         )
+        if self.express is not None:
+            protocol = partial(ExpressConnection, self.express, protocol)
         self._server = await loop.create_server(protocol, sock=self._socket, backlog=BACKLOG)
 
     async def close(self) -> None:
@@ -99,7 +111,8 @@ class Listener:
         if self._server is not None:
             self._server.close()
         await self._hear_newcomers()
-        await self._runner.cleanup()
+        ending = [self._runner.cleanup(), *([self.express.close(self._grace)] if self.express else [])]
+        await asyncio.gather(*ending)
 
     async def _take_in_backlog(self) -> None:
         """Accept what the kernel already accepted for us: closing the socket would reset it.
@@ -116,7 +129,11 @@ class Listener:
 
     async def _hear_newcomers(self) -> None:
         waited = 0.0
-        server = self._runner.server
-        while server is not None and server.connections and waited < NEWCOMER_SECONDS:
+        while self._connections and waited < NEWCOMER_SECONDS:
             await self._clock.sleep(_TURN)
             waited += _TURN
+
+    @property
+    def _connections(self) -> int:
+        server = self._runner.server
+        return len(server.connections if server else ()) + len(self.express.connections if self.express else ())

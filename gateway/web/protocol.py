@@ -16,6 +16,8 @@ log = structlog.stdlib.get_logger("gateway.web")
 
 HEAD_SECONDS = 10.0
 """How long a new connection may take to send its first request's headers."""
+IDLE_SECONDS = 3600.0
+"""How long a quiet client may keep its connection; clients give up much sooner, so that we never close first."""
 _TEXTS = {
     400: "This is not HTTP that the gateway can read.",
     500: "The gateway failed on this request; its log says where.",

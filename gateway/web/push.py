@@ -1,9 +1,8 @@
 """The push door: one request, one push, one answer."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
-from aiohttp import web
 
 from gateway.delivery.admission import Admission
 from gateway.delivery.allowance import Allowance
@@ -20,13 +19,15 @@ from gateway.model.notification import new_push_id
 from gateway.model.outcome import Later, Outcome, Rejected, Stored
 from gateway.model.reason import Reason
 from gateway.observability.metrics import Metrics
-from gateway.rocketchat.answer import PATIENCE, answer
+from gateway.rocketchat.answer import PATIENCE, Answer, answer
 from gateway.rocketchat.endpoint import Endpoint
 from gateway.rocketchat.request import is_ring
-from gateway.web.body import read_body
-from gateway.web.sender import bearer, bearer_to_pass_on, source_address
+from gateway.web.sender import Sender
 
 log = structlog.stdlib.get_logger("gateway.push")
+
+Read = Callable[[], Awaitable[bytes | Rejected]]
+"""Reads a request's body, or says why it is not taken."""
 
 
 class PushDoor:
@@ -54,46 +55,46 @@ class PushDoor:
         self._clock = clock
         self._trusted_proxies = trusted_proxies
 
-    async def handle(self, request: web.Request, endpoint: Endpoint) -> web.Response:
+    async def handle(self, endpoint: Endpoint, sender: Sender, read: Read) -> Answer:
         """Answer one push request; whatever happens, with a status that the server understands."""
-        visit = _Visit(endpoint, new_push_id(), self._clock.monotonic())
+        visit = _Visit(endpoint, sender, read, new_push_id(), self._clock.monotonic())
         try:
-            report = await self._receive(request, visit)
+            report = await self._receive(visit)
         except Exception as error:  # a fault of ours must not end as a 500, which says nothing
             log.error("push_failed", request_id=visit.push_id, exc_info=error)
             report = Report(Later(Reason.INTERNAL_ERROR))
         self._record(visit, report)
         if visit.member is not None:
             await self._brake.hold(visit.member.workspace.id, report.outcome)
-        return _respond(report.outcome, visit.push_id)
+        return answer(report.outcome, visit.push_id)
 
-    async def _receive(self, request: web.Request, visit: "_Visit") -> Report:
-        address = source_address(request, self._trusted_proxies)
-        member = await self._admission.admit(visit.endpoint.secret or bearer(request), address)
+    async def _receive(self, visit: "_Visit") -> Report:
+        sender = visit.sender
+        member = await self._admission.admit(
+            visit.endpoint.secret or sender.bearer, sender.address(self._trusted_proxies)
+        )
         if isinstance(member, Outcome):
-            await read_body(request, self._clock)  # to close on unread data is to reset the connection
+            await visit.read()  # to close on unread data is to reset the connection
             return Report(member)
         visit.member = member
         with self._allowance.place(member.workspace) as refusal:
-            body = await read_body(request, self._clock)
+            body = await visit.read()
             if refusal is None:
-                return await self._take(request, visit, member, body)
-        return await self._take_ring(request, visit, member, body) or Report(refusal)
+                return await self._take(visit, member, body)
+        return await self._take_ring(visit, member, body) or Report(refusal)
 
-    async def _take_ring(
-        self, request: web.Request, visit: "_Visit", member: Member, body: bytes | Rejected
-    ) -> Report | None:
+    async def _take_ring(self, visit: "_Visit", member: Member, body: bytes | Rejected) -> Report | None:
         """Take a push that was refused if it is a ring, and there is room for one."""
         if isinstance(body, bytes) and is_ring(body, visit.endpoint.platform, self._clock.now()):
             with self._allowance.place(member.workspace, is_ring=True) as refusal:
                 if refusal is None:
-                    return await self._take(request, visit, member, body)
+                    return await self._take(visit, member, body)
         return None
 
-    async def _take(self, request: web.Request, visit: "_Visit", member: Member, body: bytes | Rejected) -> Report:
+    async def _take(self, visit: "_Visit", member: Member, body: bytes | Rejected) -> Report:
         if isinstance(body, Outcome):
             return Report(body)
-        original = Original(body, bearer_to_pass_on(request, visit.endpoint.secret))
+        original = Original(body, visit.sender.bearer_to_pass_on(visit.endpoint.secret))
         platform, answer_by = visit.endpoint.platform, visit.started + PATIENCE
         return await self._desk.take(member, original, platform, visit.push_id, answer_by)
 
@@ -118,15 +119,12 @@ class PushDoor:
 class _Visit:
     """One request on its way through the door."""
 
-    __slots__ = ("endpoint", "member", "push_id", "started")
+    __slots__ = ("endpoint", "member", "push_id", "read", "sender", "started")
 
-    def __init__(self, endpoint: Endpoint, push_id: str, started: float) -> None:
+    def __init__(self, endpoint: Endpoint, sender: Sender, read: Read, push_id: str, started: float) -> None:
         self.endpoint = endpoint
+        self.sender = sender
+        self.read = read
         self.push_id = push_id
         self.started = started
         self.member: Member | None = None
-
-
-def _respond(outcome: Outcome, push_id: str) -> web.Response:
-    written = answer(outcome, push_id)
-    return web.Response(status=written.status, headers=written.headers, body=written.body)

@@ -13,10 +13,11 @@ from tests.official import Official, official_gateway
 
 
 @pytest.fixture
-async def gateway(simulator: Simulator) -> AsyncIterator[Running]:
+async def gateway(simulator: Simulator, request: pytest.FixtureRequest) -> AsyncIterator[Running]:
     """A gateway with one app and one workspace, sending to the simulator."""
     async with AsyncExitStack() as cleanup:
         running = await start_gateway(simulator, cleanup)
+        running.waits_for_leave = getattr(request, "param", "express") == "aiohttp"
         await running.register()
         yield running
 

@@ -15,12 +15,13 @@ from gateway.model.clock import SystemClock
 from gateway.providers.simulator import Simulator
 from tests.anywhere import ANYWHERE
 from tests.clock import ManualClock
-from tests.end_to_end.running import ANDROID, IPHONE, Answer, Running, message, start_gateway
+from tests.end_to_end.running import ANDROID, BOTH_WAYS, IPHONE, Answer, Running, message, start_gateway
 
 DOCUMENTED = {200, 401, 406, 408, 422, 429, 503}
 FINE = json.dumps(message(ANDROID)).encode()
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -63,16 +64,19 @@ async def test_a_body_without_end_is_cut_off(gateway: Running) -> None:
     assert b"body_too_large" in answer
 
 
+@BOTH_WAYS
 async def test_a_compressed_body_is_read(gateway: Running) -> None:
     assert (await gateway.push("gcm", gzip.compress(FINE), {"Content-Encoding": "gzip"})).status == 200
 
 
+@BOTH_WAYS
 async def test_a_compressed_bomb_is_too_large(gateway: Running) -> None:
     bomb = gzip.compress(b"x" * 50_000_000)
     answer = await gateway.push("gcm", bomb, {"Content-Encoding": "gzip"})
     assert answer.status == 422
 
 
+@BOTH_WAYS
 async def test_what_is_not_really_compressed_is_a_clean_422(gateway: Running) -> None:
     answer = await gateway.push("gcm", FINE, {"Content-Encoding": "gzip"})
     assert answer.status == 422
@@ -159,6 +163,7 @@ async def test_other_methods_and_paths_are_told_apart(
         assert (await answer.json())["code"] == answer.headers["Gateway-Outcome"] == code
 
 
+@BOTH_WAYS
 async def test_an_oversized_push_goes_as_message_id_only(gateway: Running) -> None:
     for platform, token in (("apn", IPHONE), ("gcm", ANDROID)):
         body = message(token)
@@ -171,6 +176,7 @@ async def test_an_oversized_push_goes_as_message_id_only(gateway: Running) -> No
     assert apple.payload["aps"]["thread-id"] == google.payload["data"]["notId"] == "7"
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize(("platform", "token"), [("apn", IPHONE), ("gcm", ANDROID)])
 async def test_what_cannot_be_made_to_fit_is_refused(gateway: Running, platform: str, token: str) -> None:
     body = message(token)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.contract import Recorded, native, recorded
-from tests.end_to_end.running import Running
+from tests.end_to_end.running import BOTH_WAYS, Running
 
 
 def alive(one: Recorded) -> dict[str, Any]:
@@ -19,6 +19,7 @@ def alive(one: Recorded) -> dict[str, Any]:
     return body
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize("one", recorded(), ids=str)
 async def test_a_recorded_push_arrives_as_the_app_needs_it(gateway: Running, one: Recorded) -> None:
     body = alive(one)
@@ -50,6 +51,7 @@ def del_ejson(payload: dict[str, Any]) -> None:
     payload.pop("ejson", None)
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize("one", [one for one in recorded() if one.sample == "voip"], ids=str)
 async def test_an_old_ring_is_refused_and_never_sent(gateway: Running, one: Recorded) -> None:
     answer = await gateway.post(f"/w/{gateway.secret}{one.path}", one.body)
@@ -57,6 +59,7 @@ async def test_an_old_ring_is_refused_and_never_sent(gateway: Running, one: Reco
     assert gateway.simulator.received == []
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize(
     "joined", ["/w/{}//push/apn/send", "//w/{}/push/apn/send/", "/pushes/w/{}/push/apn/send", "/w/{}/push//apn/send"]
 )
@@ -65,6 +68,7 @@ async def test_the_url_may_be_joined_in_any_way(gateway: Running, joined: str) -
     assert (await gateway.post(joined.format(gateway.secret), one.body)).status == 200
 
 
+@BOTH_WAYS
 async def test_fcm_is_another_word_for_gcm(gateway: Running) -> None:
     one = next(one for one in recorded() if one.platform == "gcm")
     assert (await gateway.post(f"/w/{gateway.secret}/push/fcm/send", one.body)).status == 200

@@ -7,14 +7,16 @@ import pytest
 
 from gateway.model.address import Network
 from gateway.providers.simulator import Simulator
-from tests.end_to_end.running import ANDROID, Running, message, settings_of, start_gateway
+from tests.end_to_end.running import ANDROID, BOTH_WAYS, Running, message, settings_of, start_gateway
 
 
+@BOTH_WAYS
 async def test_a_bearer_may_stand_in_for_the_path(gateway: Running) -> None:
     answer = await gateway.post("/push/gcm/send", message(ANDROID), {"Authorization": f"Bearer {gateway.secret}"})
     assert (answer.status, answer.code) == (200, "delivered")
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize("authorization", ["Bearer ", "Basic YTpi", ""])
 async def test_without_a_secret_the_answer_says_how_to_set_the_url(gateway: Running, authorization: str) -> None:
     answer = await gateway.post("/push/gcm/send", message(ANDROID), {"Authorization": authorization})
@@ -23,6 +25,7 @@ async def test_without_a_secret_the_answer_says_how_to_set_the_url(gateway: Runn
     assert "/w/<secret>" in answer.document["error"]
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize("path", ["/w/wrong/push/gcm/send", "/push/gcm/send"])
 async def test_an_unknown_secret_is_401(gateway: Running, path: str) -> None:
     answer = await gateway.post(path, message(ANDROID), {"Authorization": "Bearer wrong.cloud.token"})
@@ -30,17 +33,20 @@ async def test_an_unknown_secret_is_401(gateway: Running, path: str) -> None:
     assert gateway.simulator.received == []
 
 
+@BOTH_WAYS
 async def test_a_workspace_added_just_now_is_found(gateway: Running) -> None:
     issued = await gateway.registry.add_workspace("new", ("app",))
     gateway.secret = issued.secret.reveal()
     assert (await gateway.push("gcm", message(ANDROID))).status == 200
 
 
+@BOTH_WAYS
 async def test_a_secret_once_unknown_is_not_looked_up_again_at_once(gateway: Running) -> None:
     for _ in range(3):
         assert (await gateway.post("/w/wrong/push/gcm/send", message(ANDROID))).status == 401
 
 
+@BOTH_WAYS
 async def test_a_suspended_workspace_waits_for_its_operator(gateway: Running) -> None:
     await gateway.registry.update_workspace("workspace", suspended=True)
     await gateway.gateway.follower.check()
@@ -51,6 +57,7 @@ async def test_a_suspended_workspace_waits_for_its_operator(gateway: Running) ->
     assert (await gateway.push("gcm", message(ANDROID))).status == 200
 
 
+@BOTH_WAYS
 async def test_a_pinned_unique_id_must_match(gateway: Running) -> None:
     await gateway.registry.update_workspace("workspace", unique_id="UNIQUEID")
     await gateway.gateway.follower.check()
@@ -59,6 +66,7 @@ async def test_a_pinned_unique_id_must_match(gateway: Running) -> None:
     assert (answer.status, answer.code) == (401, "unique_id_mismatch")
 
 
+@BOTH_WAYS
 async def test_a_rotated_secret_stops_working(gateway: Running) -> None:
     old = gateway.secret
     gateway.secret = (await gateway.registry.rotate("workspace")).secret.reveal()

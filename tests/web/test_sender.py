@@ -10,7 +10,7 @@ from aiohttp import web
 from gateway.model.address import HostPort, Network
 from gateway.model.clock import SystemClock
 from gateway.web.listening import Listener, bind
-from gateway.web.sender import bearer, source_address
+from gateway.web.sender import sender_of
 
 LOOPBACK = "127.0.0.1/32"
 
@@ -32,8 +32,8 @@ class Mirror:
 @pytest.fixture
 async def mirror() -> AsyncIterator[Mirror]:
     async def answer(request: web.Request) -> web.Response:
-        address = source_address(request, mirror.trusted)
-        return web.json_response({"address": str(address), "bearer": str(bearer(request))})
+        sender = sender_of(request)
+        return web.json_response({"address": str(sender.address(mirror.trusted)), "bearer": str(sender.bearer)})
 
     app = web.Application()
     app.router.add_get("/", answer)
