@@ -48,7 +48,7 @@ async def open_upstream(
         SettingsError: the proxy or the authorities to trust cannot be used.
     """
     egress = await asyncio.to_thread(_egress, settings)
-    upstream = Upstream(forwarding.url, await asyncio.to_thread(egress.own_tls), egress, clock)
+    upstream = Upstream(forwarding.url, egress.tls(), egress, clock)
     try:
         yield upstream
     finally:
@@ -71,8 +71,7 @@ async def open_webhook(
     if not re.match("https?://[^/]+", url):
         raise SettingsError("alarms.webhook_url: expected a URL such as https://alarms.example.com/hook")
     egress = await asyncio.to_thread(_egress, settings)
-    tls = await asyncio.to_thread(egress.own_tls)
-    webhook = HttpWebhook(url, alarms.webhook_secret, tls, egress, clock)
+    webhook = HttpWebhook(url, alarms.webhook_secret, egress.tls(), egress, clock)
     try:
         yield webhook
     finally:

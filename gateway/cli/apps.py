@@ -13,7 +13,7 @@ from gateway.cli.options import FILE
 from gateway.cli.output import json_option, print_facts, print_json, print_table
 from gateway.cli.registering import with_registry
 from gateway.cli.traits import LIMITS, limit_options, limits_of, limits_shown
-from gateway.delivery.changes import AppChanges
+from gateway.delivery.changes import given_credentials
 from gateway.delivery.registry import Registry
 from gateway.model.app import ApnsCredentials, ApnsEnvironment, App, FcmCredentials
 from gateway.model.limits import Limits
@@ -134,11 +134,8 @@ def update(config: Path | None, /, name: str, as_json: bool, **given: Any) -> No
     """Replace an app's credentials, topics, environment or limits; a running gateway follows within seconds."""
     options = _options(given)
     present = with_registry(config, lambda registry: registry.app(name))
-    changes = AppChanges(limits=limits_of(given, present.limits))
-    if (apns := options.applied_to(present.apns)) is not None:
-        changes["apns"] = apns
-    if (fcm := options.read_fcm()) is not None:
-        changes["fcm"] = fcm
+    changes = given_credentials(options.applied_to(present.apns), options.read_fcm())
+    changes["limits"] = limits_of(given, present.limits)
     _print(with_registry(config, lambda registry: registry.update_app(name, **changes)), as_json)
 
 
@@ -179,10 +176,12 @@ def list_apps(config: Path | None, as_json: bool) -> None:
 @click.pass_obj
 def show(config: Path | None, name: str, as_json: bool) -> None:
     """Show one app; never its keys."""
-    app = with_registry(config, lambda registry: registry.app(name))
-    troubles = with_registry(config, lambda registry: registry.troubles())
-    facts = facts_of(app) | {"troubles": troubles.get(app.name, [])}
-    (print_json if as_json else print_facts)(facts)
+
+    async def facts(registry: Registry) -> dict[str, object]:
+        app, troubles = await registry.app(name), await registry.troubles()
+        return facts_of(app) | {"troubles": troubles.get(app.name, [])}
+
+    (print_json if as_json else print_facts)(with_registry(config, facts))
 
 
 @app_group.command("remove")

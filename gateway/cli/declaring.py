@@ -90,6 +90,7 @@ def _traits(entry: WorkspaceEntry) -> WorkspaceChanges:
         fixed_text=entry.fixed_text,
         forward=entry.forward,
         limits=entry.limits.limits,
+        rules=entry.rules.rules,
     )
     if entry.suspended is not None:
         traits["suspended"] = entry.suspended

@@ -10,6 +10,7 @@ from gateway.cli.apps import app_group
 from gateway.cli.deliveries import deliveries
 from gateway.cli.demo import demo
 from gateway.cli.devices import device_group
+from gateway.cli.explain import explain
 from gateway.cli.guard import guard_group
 from gateway.cli.instances import instances
 from gateway.cli.keys import keys_group
@@ -42,6 +43,7 @@ for command in (
     store_group,
     keys_group,
     send,
+    explain,
     deliveries,
     device_group,
     guard_group,

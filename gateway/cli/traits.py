@@ -9,6 +9,7 @@ import msgspec
 from gateway.cli.options import CIDR
 from gateway.delivery.changes import WorkspaceTraits
 from gateway.model.limits import Limits
+from gateway.model.notification_rules import NotificationRules, Rule
 from gateway.model.workspace import Content
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,6 +31,18 @@ class _Limit(click.ParamType[object]):
             return self._kind(str(value))
         except ValueError:
             self.fail(f'expected a number, or "default" for what the settings say, got {value!r}', param, ctx)
+
+
+class _Switch(click.ParamType[tuple[Rule, bool]]):
+    """A rule and whether it is asked."""
+
+    name = "RULE=on|off"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Rule, bool]:
+        name, _, state = str(value).partition("=")
+        if name not in list(Rule) or state not in ("on", "off"):
+            self.fail(f"expected RULE=on or RULE=off with one of {', '.join(Rule)}, got {value!r}", param, ctx)
+        return Rule(name), state == "on"
 
 
 def limit_options(command: F) -> F:
@@ -56,12 +69,17 @@ def trait_options(command: F) -> F:
         ),
         click.option("--text", metavar="TEXT", help="The fixed text, in the language of its users."),
         click.option("--forward/--no-forward", default=None, help="Forward the official app's pushes."),
+        click.option("--rule", "switches", type=_Switch(), multiple=True, help="Ask a notification rule, or do not."),
+        click.option(
+            "--member-limit", type=click.IntRange(0, 1_000_000), help="Larger rooms do not notify; 0: all do."
+        ),
+        click.option("--online-delay", type=click.FloatRange(0, 3600), help="Seconds to wait for somebody online."),
     )
     return limit_options(_with(command, options))
 
 
-def traits_of(given: Mapping[str, Any], present: Limits) -> WorkspaceTraits:
-    """Collect what was given of a workspace's traits; `present` are the limits it has."""
+def traits_of(given: Mapping[str, Any], present: Limits, rules: NotificationRules) -> WorkspaceTraits:
+    """Collect what was given of a workspace's traits; `present` are the limits it has, `rules` its rules."""
     traits = WorkspaceTraits()
     if given["unique_id"] is not None:
         traits["unique_id"] = given["unique_id"]
@@ -75,7 +93,17 @@ def traits_of(given: Mapping[str, Any], present: Limits) -> WorkspaceTraits:
         traits["forward"] = given["forward"]
     if (limits := limits_of(given, present)) != present:
         traits["limits"] = limits
+    if (changed := rules_of(given, rules)) != rules:
+        traits["rules"] = changed
     return traits
+
+
+def rules_of(given: Mapping[str, Any], present: NotificationRules) -> NotificationRules:
+    """Return the present notification rules with what was given of them."""
+    switches = dict(given["switches"])
+    off = tuple(rule for rule in Rule if not switches.get(rule, rule not in present.off))
+    numbers = {name: given[name] for name in ("member_limit", "online_delay") if given[name] is not None}
+    return msgspec.structs.replace(present, off=off, **numbers)
 
 
 def limits_of(given: Mapping[str, Any], present: Limits) -> Limits:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import click
+import msgspec
 
 from gateway.cli.output import json_option, print_facts, print_json, print_table
 from gateway.cli.registering import with_registry
@@ -15,6 +16,7 @@ from gateway.config import ServerSettings
 from gateway.delivery.changes import WorkspaceChanges
 from gateway.delivery.registry import Issued, Registry
 from gateway.model.limits import Limits
+from gateway.model.notification_rules import NotificationRules
 from gateway.model.workspace import Workspace
 
 
@@ -33,7 +35,7 @@ def workspace_group() -> None:
 @click.pass_obj
 def add(config: Path | None, /, name: str, apps: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Add a workspace and print, once, what its server needs."""
-    traits = traits_of(given, Limits())
+    traits = traits_of(given, Limits(), NotificationRules())
     issued = with_registry(config, lambda registry: registry.add_workspace(name, apps, **traits))
     _print_issued(issued, settings_from(config).server, as_json)
 
@@ -75,7 +77,7 @@ def update(
 ) -> None:
     """Change what a workspace may do; a running gateway follows within seconds."""
     present = with_registry(config, lambda registry: registry.workspace(name))
-    traits = traits_of(given, present.limits)
+    traits = traits_of(given, present.limits, present.rules)
     if allow_from_anywhere:
         traits["allow_from"] = ()
     changes = WorkspaceChanges(apps=apps) if apps else WorkspaceChanges()
@@ -165,6 +167,7 @@ def _facts(workspace: Workspace, app_names: Mapping[str, str]) -> dict[str, obje
         "fixed_text": workspace.fixed_text,
         "forward": workspace.forward,
         "limits": limits_shown(workspace.limits),
+        "rules": msgspec.to_builtins(workspace.rules),
         "created_at": datetime.fromtimestamp(workspace.created_at, UTC).isoformat(timespec="seconds"),
     }
 

@@ -14,6 +14,7 @@ from gateway.config.toml_file import TomlFile
 from gateway.model.address import Network
 from gateway.model.app import ApnsEnvironment
 from gateway.model.limits import Limits
+from gateway.model.notification_rules import NotificationRules
 from gateway.model.workspace import FIXED_TEXT, Content
 
 AppleId = Annotated[
@@ -33,6 +34,15 @@ class LimitsEntry(Limits, frozen=True, kw_only=True, forbid_unknown_fields=True)
     def limits(self) -> Limits:
         """The limits themselves."""
         return Limits(**msgspec.structs.asdict(self))
+
+
+class RulesEntry(NotificationRules, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[workspaces.NAME.rules]`."""
+
+    @property
+    def rules(self) -> NotificationRules:
+        """The rules themselves."""
+        return NotificationRules(**msgspec.structs.asdict(self))
 
 
 class ApnsEntry(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,6 +90,7 @@ class WorkspaceEntry(_Table, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     forward: bool = False
     suspended: bool | None = None
     limits: LimitsEntry = LimitsEntry()
+    rules: RulesEntry = RulesEntry()
 
 
 class _Tables(_Table, frozen=True, kw_only=True, forbid_unknown_fields=True):

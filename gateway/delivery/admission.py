@@ -34,9 +34,7 @@ class Admission:
         if not secret:
             return self._stranger(Reason.SECRET_MISSING, address)
         try:
-            member = await self._find(
-                self._vault.lookup_hash(SECRET_PURPOSE, secret), self._strangers.are_many(address)
-            )
+            member = await self._find(self._vault.lookup_hash(SECRET_PURPOSE, secret), address)
         except StoreError:
             return Later(Reason.STORE_UNAVAILABLE)
         if member is None:
@@ -48,10 +46,10 @@ class Admission:
         seconds = self._strangers.failed(address)
         return Later(Reason.FAILED_TOO_OFTEN, retry_after=seconds) if seconds else Unauthorized(reason)
 
-    async def _find(self, secret_hash: str, patiently: bool) -> Member | None:
+    async def _find(self, secret_hash: str, address: IpAddress | None) -> Member | None:
         member = self._look_up(secret_hash)
         if member is None:
-            await self._follower.look_again(secret_hash, patiently)
+            await self._follower.look_again(secret_hash, patiently=self._strangers.are_many(address))
             member = self._look_up(secret_hash)
         return member
 

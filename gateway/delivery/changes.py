@@ -7,6 +7,7 @@ from gateway.model.address import Network
 from gateway.model.app import ApnsCredentials, FcmCredentials
 from gateway.model.errors import SettingsError
 from gateway.model.limits import MOST, Limits
+from gateway.model.notification_rules import NotificationRules, in_order
 from gateway.model.secret import Secret
 from gateway.model.workspace import FIXED_TEXT, Content
 
@@ -26,6 +27,16 @@ class AppChanges(TypedDict, total=False):
     limits: Limits
 
 
+def given_credentials(apns: ApnsCredentials | None, fcm: FcmCredentials | None) -> AppChanges:
+    """Return the change to these credentials; None leaves what the app has."""
+    changes = AppChanges()
+    if apns is not None:
+        changes["apns"] = apns
+    if fcm is not None:
+        changes["fcm"] = fcm
+    return changes
+
+
 class WorkspaceTraits(TypedDict, total=False):
     """What is given of a workspace besides its apps.
 
@@ -40,6 +51,7 @@ class WorkspaceTraits(TypedDict, total=False):
     fixed_text: str
     forward: bool
     limits: Limits
+    rules: NotificationRules
 
 
 class WorkspaceChanges(WorkspaceTraits, total=False):
@@ -63,6 +75,8 @@ def checked(changes: WorkspaceChanges) -> WorkspaceChanges:
         kept["fixed_text"] = _checked_text(kept["fixed_text"])
     if "limits" in kept:
         check_limits(kept["limits"])
+    if "rules" in kept:
+        kept["rules"] = in_order(kept["rules"])
     return kept
 
 

@@ -177,11 +177,12 @@ def _facts(name: str, part: msgspec.Struct | None) -> dict[str, object]:
 
 
 def _workspace_facts(traits: Mapping[str, Any]) -> dict[str, object]:
-    return {**{name: traits[name] for name in _TRAITS}, **_facts("limits", traits["limits"])}
+    own = {name: traits[name] for name in _TRAITS}
+    return own | _facts("limits", traits["limits"]) | _facts("rules", traits["rules"])
 
 
 def _traits_of(workspace: Workspace, app_names: Mapping[str, str]) -> dict[str, Any]:
-    traits = {name: getattr(workspace, name) for name in (*_TRAITS, "limits")}
+    traits = {name: getattr(workspace, name) for name in (*_TRAITS, "limits", "rules")}
     return {**traits, "apps": tuple(app_names.get(app_id, app_id) for app_id in workspace.apps)}
 
 

@@ -16,6 +16,7 @@ from gateway.delivery.changes import (
     check_secret,
     checked,
     checked_name,
+    given_credentials,
 )
 from gateway.model.app import ApnsCredentials, App, FcmCredentials
 from gateway.model.clock import Clock
@@ -103,12 +104,7 @@ class Registry:
 
     async def replace_credentials(self, name: str, apns: ApnsCredentials | None, fcm: FcmCredentials | None) -> App:
         """Give an app new credentials; None leaves what it has."""
-        changes = AppChanges()
-        if apns is not None:
-            changes["apns"] = apns
-        if fcm is not None:
-            changes["fcm"] = fcm
-        return await self.update_app(name, **changes)
+        return await self.update_app(name, **given_credentials(apns, fcm))
 
     async def remove_app(self, name: str) -> App:
         """Forget an app and its keys.

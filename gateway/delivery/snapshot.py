@@ -64,6 +64,8 @@ class Snapshot:
         self.revision = contents.revision
         self.proven = contents.proven
         self.apps = {app.id: app for app in contents.apps}
+        self.held_apps = frozenset(app.name for app in contents.apps if app.held)
+        self.held_workspaces = frozenset(workspace.id for workspace in contents.workspaces if workspace.held)
         self._limits = {app.name: app.limits for app in contents.apps}
         self._ways = {app.id: _ways(app) for app in contents.apps}
         self.in_use = frozenset(route.credentials.fingerprint for route in self.routes())
@@ -112,16 +114,6 @@ class Snapshot:
     def limits_of(self, app: str) -> Limits:
         """Return the limits of an app, by its name, that differ from the settings."""
         return self._limits.get(app, NO_LIMITS)
-
-    @property
-    def held_apps(self) -> frozenset[str]:
-        """The names of the apps that are on hold."""
-        return frozenset(app.name for app in self.apps.values() if app.held)
-
-    @property
-    def held_workspaces(self) -> frozenset[str]:
-        """The ids of the workspaces that are on hold."""
-        return frozenset(member.workspace.id for member in self._by_name.values() if member.workspace.held)
 
     @property
     def app_names(self) -> frozenset[str]:

@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from gateway.model.limits import Limits
+from gateway.model.notification_rules import NotificationRules
 
 FIXED_TEXT = "You have a new message"
 """What a device shows where the text stays with the server, unless the workspace has its own words for it."""
@@ -34,8 +35,8 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     """One Rocket.Chat server: the apps it may send to, in order of trial, and how it is recognised.
 
     While it is `held`, its pushes are stored. `content` is what providers may see, and `fixed_text` what is shown in
-    place of the rest; `forward` is whether the official gateway gets what none of its apps can deliver. `version`
-    counts its changes in the store.
+    place of the rest; `forward` is whether the official gateway gets what none of its apps can deliver; `rules` decide
+    whom it notifies. `version` counts its changes in the store.
     """
 
     id: str
@@ -50,5 +51,6 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     fixed_text: str = FIXED_TEXT
     forward: bool = False
     limits: Limits = Limits()
+    rules: NotificationRules = NotificationRules()
     created_at: float = 0.0
     version: int = 0

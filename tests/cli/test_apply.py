@@ -18,6 +18,7 @@ from gateway.config import ApnsEntry, AppEntry, FcmEntry, WorkspaceEntry
 from gateway.model.app import ApnsEnvironment
 from gateway.model.errors import SettingsError
 from gateway.model.limits import Limits
+from gateway.model.notification_rules import NotificationRules
 from tests.cli.process import Ended, push_gateway
 from tests.cli.server import served
 
@@ -278,7 +279,9 @@ def keys_of(*kinds: type[msgspec.Struct]) -> Iterator[str]:
 
 
 def test_the_example_shows_every_key() -> None:
-    assert keys_in(EXAMPLE.read_text()) == set(keys_of(AppEntry, ApnsEntry, FcmEntry, WorkspaceEntry, Limits))
+    assert keys_in(EXAMPLE.read_text()) == set(
+        keys_of(AppEntry, ApnsEntry, FcmEntry, WorkspaceEntry, Limits, NotificationRules)
+    )
 
 
 async def test_the_example_can_be_applied(folder: Path) -> None:
@@ -291,5 +294,5 @@ async def test_the_example_can_be_applied(folder: Path) -> None:
     example = await gets(folder, "workspace", "show", "example")
     given = tomllib.loads(EXAMPLE.read_text())["workspaces"]["example"]
     assert example["allow_from"] == ["192.0.2.0/24", "2001:db8::7/128"]
-    for key in ("apps", "unique_id", "content", "fixed_text", "forward", "suspended", "limits"):
+    for key in ("apps", "unique_id", "content", "fixed_text", "forward", "suspended", "limits", "rules"):
         assert example[key] == given[key]

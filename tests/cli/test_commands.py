@@ -94,11 +94,16 @@ async def test_what_a_workspace_differs_in_is_set_shown_and_taken_back(operator:
     shown = await operator.gets("workspace", "show", "acme")
     assert (shown["content"], shown["fixed_text"], shown["forward"]) == ("id-only", "Neue Nachricht", True)
     assert shown["limits"] == {"rate": 2.5, "outbox": 0}
+    assert shown["rules"] == {"off": ["always_mobile_off"], "member_limit": 100, "online_delay": 120.0}
     table = (await operator.types("workspace", "list")).out
     assert "id-only" in table
     back = ("--content", "full", "--text", "", "--no-forward", "--rate", "default", "--per-month", "1000")
     changed = await operator.gets("workspace", "update", "acme", *back)
     assert (changed["content"], changed["fixed_text"], changed["forward"]) == ("full", FIXED_TEXT, False)
+    assert changed["limits"] == {"per_month": 1000, "outbox": 0}
+    rules = ("--rule", "receiver_busy=off", "--rule", "always_mobile_off=on", "--member-limit", "0")
+    changed = await operator.gets("workspace", "update", "acme", *rules, "--online-delay", "30")
+    assert changed["rules"] == {"off": ["receiver_busy"], "member_limit": 0, "online_delay": 30.0}
     assert changed["limits"] == {"per_month": 1000, "outbox": 0}
 
 

@@ -17,6 +17,7 @@ from gateway.model.app import ApnsCredentials, ApnsEnvironment, FcmCredentials
 from gateway.model.clock import SystemClock
 from gateway.model.errors import NameTaken, SettingsError
 from gateway.model.limits import Limits
+from gateway.model.notification_rules import NotificationRules, Rule
 from gateway.model.secret import Secret
 from gateway.model.workspace import FIXED_TEXT, Content
 from gateway.store.sqlite import SqliteStore
@@ -32,6 +33,7 @@ PLAIN: dict[str, Any] = {
     "fixed_text": FIXED_TEXT,
     "forward": False,
     "limits": Limits(),
+    "rules": NotificationRules(),
 }
 
 
@@ -95,7 +97,9 @@ async def test_what_changes_is_told_field_by_field(registry: Registry) -> None:
     apns = structs.replace(APNS, environment=ApnsEnvironment.AUTO, key="next-key-text", fingerprint="f3")
     wanted = declared(
         app(apns=apns, fcm=None, limits=Limits(burst=9)),
-        workspace(unique_id="U1", forward=True, limits=Limits(outbox=0)),
+        workspace(
+            unique_id="U1", forward=True, limits=Limits(outbox=0), rules=NotificationRules(off=(Rule.RECEIVER_BUSY,))
+        ),
     )
     chat, acme = (await found(registry, wanted)).steps
     assert chat.fields == (
@@ -110,6 +114,7 @@ async def test_what_changes_is_told_field_by_field(registry: Registry) -> None:
     assert acme.fields == (
         Field("unique_id", None, "U1"),
         Field("forward", False, True),
+        Field("rules.off", (Rule.ALWAYS_MOBILE_OFF,), (Rule.RECEIVER_BUSY,)),
         Field("limits.outbox", None, 0),
     )
     await made_so(registry, wanted)
