@@ -1,7 +1,7 @@
 """Slows down who floods: a server waits for one answer before it sends the next push.
 
-A refusal costs nearly as much as a push that is taken. Whoever is refused again and again gets the refusal a second
-later, and so sends a fraction of it; the others, who share the gateway with it, feel nothing of the rest.
+A refusal is work, too. Whoever is refused again and again gets the refusal a second later, and so sends a fraction of
+it; the others, who share the gateway with it, feel nothing of the rest.
 """
 
 from collections import Counter
