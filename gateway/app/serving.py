@@ -19,6 +19,7 @@ from gateway.web.doors import operator_door, public_door
 from gateway.web.express import ExpressLane
 from gateway.web.health import Readiness, needs_of, troubles_of
 from gateway.web.listening import Listener, bind
+from gateway.web.notification_door import NotificationDoor
 from gateway.web.pages import OperatorPage, load_templates, overview_of
 from gateway.web.push import PushDoor
 
@@ -93,7 +94,8 @@ def public_listener(
         gateway.clock,
         server.trusted_proxies,
     )
-    app = public_door(push, readiness, templates, gateway.clock)
+    notifications = NotificationDoor(gateway.admission, gateway.limits.allowance, gateway.clock, server.trusted_proxies)
+    app = public_door(push, notifications, readiness, templates, gateway.clock)
     express = ExpressLane(push, readiness, gateway.clock)
     return Listener(app, bound, gateway.clock, server.drain_timeout, express=express, is_shared=is_shared)
 

@@ -9,6 +9,8 @@ from gateway.model.clock import Clock
 from gateway.rocketchat.endpoint import parse_path
 from gateway.web.body import read_body
 from gateway.web.health import Readiness, healthz, readyz
+from gateway.web.notification_door import NotificationDoor
+from gateway.web.openapi import openapi
 from gateway.web.pages import OperatorPage, public_page, set_up_pages
 from gateway.web.problem import refuse
 from gateway.web.protocol import QuietProtocol
@@ -18,10 +20,19 @@ from gateway.web.sender import sender_of
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def public_door(push: PushDoor, readiness: Readiness, templates: dict[str, str], clock: Clock) -> web.Application:
-    """Build the door for Rocket.Chat servers."""
+def public_door(
+    push: PushDoor, notifications: NotificationDoor, readiness: Readiness, templates: dict[str, str], clock: Clock
+) -> web.Application:
+    """Build the door for Rocket.Chat servers, and for those that ask about notifications."""
+    description = openapi()
+
+    async def describe(_request: web.Request) -> web.Response:
+        return web.Response(body=description, content_type="application/json")
+
     app = _door(readiness, templates)
     app.router.add_get("/", public_page)
+    app.router.add_get("/api/v1/openapi.json", describe)
+    app.router.add_route("*", "/api/v1/notifications/explain", notifications.explain)
     app.router.add_route("*", "/{path:.*}", _push_or_refuse(push, clock))
     return app
 

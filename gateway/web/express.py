@@ -1,8 +1,9 @@
 """The express lane of the public door: whole push requests are taken and answered without a web framework.
 
 A refused push so costs less than a third of what it does by way of aiohttp's server, and a server that floods the
-gateway with pushes which are refused costs the others little. Whatever else a connection brings (a page's request, a body that comes in pieces, requests in
-one piece together, HTTP that is none) goes to aiohttp with the first octet of it, and the connection then stays there.
+gateway with pushes which are refused costs the others little. Whatever else a connection brings (a page's request, a
+body that comes in pieces, several requests in one piece, HTTP that is none) goes to aiohttp with the first octet of it,
+and the connection then stays there.
 """
 
 import asyncio

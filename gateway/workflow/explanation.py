@@ -18,7 +18,7 @@ class Fate(StrEnum):
     SKIPPED = "skipped"
 
 
-class Explanation(msgspec.Struct, frozen=True):
+class Explanation(msgspec.Struct, frozen=True, rename="camel"):
     """What becomes of one receiver's notification, and what every rule says.
 
     `reasons` are all rules that stop it, the deciding one first; `due_in` is in how many seconds it is sent, None

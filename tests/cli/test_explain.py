@@ -43,7 +43,7 @@ async def test_for_programs_all_reasons_are_named_the_deciding_one_first(tmp_pat
     (explanation,) = (await explains(tmp_path, BUSY, "--json")).json
     assert explanation["decision"] == "skipped"
     assert explanation["reasons"] == ["group_mentions_disabled", "receiver_busy", "room_too_large"]
-    assert explanation["due_in"] is None
+    assert explanation["dueIn"] is None
     assert {finding["verdict"] for finding in explanation["rules"]} == {"passes", "stops", "off"}
 
 
