@@ -8,8 +8,8 @@ and the connection then stays there.
 
 import asyncio
 import socket
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 
 from gateway.model.clock import Clock
 from gateway.rocketchat.answer import Answer
@@ -31,20 +31,30 @@ class ExpressLane:
         self.clock = clock
         self.writer = Writer(clock)
         self.connections: set[ExpressConnection] = set()
-        self.is_closing = False
+        self.serving: set[asyncio.Task[None]] = set()
         self._readiness = readiness
 
     @property
     def is_ending(self) -> bool:
         """Whether every answer is the last of its connection."""
-        return self.is_closing or self._readiness.draining
+        return self._readiness.draining
+
+    def serve(self, serving: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """See one request through to its answer, whether or not its connection lasts."""
+        task = asyncio.get_running_loop().create_task(serving)
+        self.serving.add(task)
+        task.add_done_callback(self.serving.discard)
+        return task
 
     async def close(self, grace: float) -> None:
-        """Let go of who is idle, and answer who is not; what takes longer than `grace` seconds is broken off."""
-        self.is_closing = True
-        tasks = [task for connection in set(self.connections) if (task := connection.leave())]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=grace)
+        """Let go of who is idle, and answer who is not; what takes longer than `grace` seconds is broken off.
+
+        The gateway is draining: every answer is the last of its connection.
+        """
+        for connection in set(self.connections):
+            connection.leave()
+        if self.serving:
+            _, late = await asyncio.wait(self.serving, timeout=grace)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -58,7 +68,7 @@ class ExpressConnection(asyncio.Protocol):
         self._otherwise = otherwise
         self._serving: asyncio.Task[None] | None = None
         self._waiting = b""
-        self._is_clogged = self._is_lost = False
+        self._is_clogged = self._is_last = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Give the client some seconds to say what it wants."""
@@ -72,7 +82,7 @@ class ExpressConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take a push request; what comes while another is answered waits for its turn."""
-        if self.is_busy or self._is_clogged:
+        if self._serving or self._is_clogged:
             self._waiting += data
             self._transport.pause_reading()
         elif not self._transport.is_closing():
@@ -83,7 +93,7 @@ class ExpressConnection(asyncio.Protocol):
         if request is None:
             self._hand_over(data)
         else:
-            self._serving = asyncio.get_running_loop().create_task(self._serve(request))
+            self._serving = self._lane.serve(self._serve(request))
 
     def _hand_over(self, data: bytes) -> None:
         self._timer.cancel()
@@ -105,13 +115,12 @@ class ExpressConnection(asyncio.Protocol):
                 self._go_on()
             else:
                 self._transport.close()
-                self._forget_if_lost()
 
     def _answer(self, answer: Answer, keeps_alive: bool) -> bool:
         """Write an answer and say whether another may follow."""
         if self._transport.is_closing():
             return False
-        keeps_alive = keeps_alive and not self._lane.is_ending
+        keeps_alive = keeps_alive and not self._is_last and not self._lane.is_ending
         self._transport.write(self._lane.writer.written(answer, keeps_alive))
         return keeps_alive
 
@@ -128,33 +137,29 @@ class ExpressConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on with a client that has read its answers."""
         self._is_clogged = False
-        if not self.is_busy:
+        if not self._serving:
             self._go_on()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection, once the push that it brought has come to its end."""
-        self._timer.cancel()
-        self._is_lost = True
-        self._forget_if_lost()
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether an answer is owed."""
+    def eof_received(self) -> bool:
+        """Answer a client that sends nothing more, if an answer is owed."""
+        self._is_last = True
         return self._serving is not None
 
-    def leave(self) -> "asyncio.Task[None] | None":
-        """Close an idle connection; of one that is not, return what it waits for."""
-        if not self.is_busy:
-            self._transport.close()
-        return self._serving
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection; the push that it brought comes to its end."""
+        self._timer.cancel()
+        self._lane.connections.discard(self)
 
-    def _forget_if_lost(self) -> None:
-        if self._is_lost and not self.is_busy:
-            self._lane.connections.discard(self)
+    def leave(self) -> None:
+        """Close the connection if nothing is owed on it; a client that does not read its answers is cut off."""
+        if self._is_clogged:
+            self._transport.abort()
+        elif not self._serving:
+            self._transport.close()
 
     def _close_if_idle(self) -> None:
-        left = self._idle_until - self._lane.clock.monotonic()
-        if not self.is_busy and left <= 0:
-            self._transport.close()
+        left = HEAD_SECONDS if self._serving else self._idle_until - self._lane.clock.monotonic()
+        if left <= 0:
+            self.leave()
         else:
-            self._timer = self._lane.clock.call_later(max(left, HEAD_SECONDS), self._close_if_idle)
+            self._timer = self._lane.clock.call_later(left, self._close_if_idle)

@@ -63,7 +63,10 @@ class PushDoor:
         except Exception as error:  # a fault of ours must not end as a 500, which says nothing
             log.error("push_failed", request_id=visit.push_id, exc_info=error)
             report = Report(Later(Reason.INTERNAL_ERROR))
-        self._record(visit, report)
+        try:
+            self._record(visit, report)
+        except Exception as error:  # a fault of ours must not take the answer from a push that was sent
+            log.error("push_unrecorded", request_id=visit.push_id, exc_info=error)
         if visit.member is not None:
             await self._brake.hold(visit.member.workspace.id, report.outcome)
         return answer(report.outcome, visit.push_id)

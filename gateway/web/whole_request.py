@@ -49,31 +49,44 @@ class RequestReader:
         head = data.find(b"\r\n\r\n", 0, MAX_HEAD) + 4
         if head < 4 or not data.startswith(b"POST /") or len(data) - head > MAX_BODY:
             return None
-        self._begin()
         try:
             self._parser.feed_data(data)
+            return self._request(len(data) - head)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return None
-        endpoint = self._endpoint(len(data) - head)
-        return None if endpoint is None else WholeRequest(endpoint, self._sender(), self._body, self._keeps_alive)
+        finally:
+            self._begin()  # an idle connection remembers nothing of what it brought
 
     def _begin(self) -> None:
         self._target = self._body = b""
-        self._said: dict[bytes, list[bytes]] = {}
+        self._said: dict[bytes, list[str]] = {}
         self._is_plain = True
         self._is_complete = self._keeps_alive = False
 
-    def _endpoint(self, body: int) -> Endpoint | None:
-        if not self._is_complete or not self._is_plain or len(self._body) != body or not self._target.isascii():
+    def _request(self, body: int) -> WholeRequest | None:
+        if not (self._is_complete and self._is_plain and self._is_of_known_version() and len(self._body) == body):
             return None
-        return None if any(part in self._target for part in _REWRITTEN) else parse_path(self._target.decode("ascii"))
+        if not self._target.isascii() or any(part in self._target for part in _REWRITTEN):
+            return None
+        endpoint = parse_path(self._target.decode("ascii"))
+        return None if endpoint is None else WholeRequest(endpoint, self._sender(), self._body, self._keeps_alive)
+
+    def _is_of_known_version(self) -> bool:
+        """Tell whether it is HTTP/1.1 with the Host it must have, or HTTP/1.0 that wants one answer."""
+        version = self._parser.get_http_version()
+        return b"host" in self._said if version == "1.1" else version == "1.0" and not self._keeps_alive
 
     def _sender(self) -> Sender:
-        authorization, *lists = (
-            [value.decode("utf-8", "surrogateescape") for value in self._said.get(name, ())]
-            for name in (b"authorization", b"x-forwarded-for", b"via")
+        authorization = self._all(b"authorization")
+        return Sender(
+            self._peer,
+            authorization[0] if authorization else "",
+            self._all(b"x-forwarded-for"),
+            self._all(b"via"),
         )
-        return Sender(self._peer, "".join(authorization), *lists)
+
+    def _all(self, name: bytes) -> list[str]:
+        return self._said.get(name, [])
 
     def on_url(self, url: bytes) -> None:
         """Hear the target, or a part of it."""
@@ -83,7 +96,7 @@ class RequestReader:
         """Hear one header."""
         name = name.lower()
         said = self._said.setdefault(name, [])
-        said.append(value)
+        said.append(value.strip(b" \t").decode("utf-8", "surrogateescape"))
         if name in _UNUSUAL or (len(said) > 1 and name not in _LISTS):
             self._is_plain = False
 

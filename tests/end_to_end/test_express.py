@@ -67,7 +67,7 @@ class Site:
 
     @property
     def is_under_way(self) -> bool:
-        return any(connection.is_busy for connection in self.lane.connections)
+        return bool(self.lane.serving)
 
     async def client(self, buffer: int | None = None) -> Client:
         """Connect; `buffer` is how many octets of answers the client's system keeps for it."""
@@ -95,9 +95,22 @@ class Site:
         assert self.is_under_way
         return client
 
-    def leave(self) -> None:
+    async def clog(self) -> tuple[Client, int]:
+        """A client that sends without reading until it is not read from any more, and how many pushes it sent."""
+        client, sent = await self.client(buffer=65536), 0
+        client.writer.transport.pause_reading()
+        client.writer.transport.set_write_buffer_limits(0)
+        while client.writer.transport.get_write_buffer_size() == 0:
+            client.send(secret="wrong")
+            sent += 1
+            await asyncio.sleep(0)
+            await self.until(lambda: not self.is_under_way)
+        return client, sent
+
+    async def leave(self) -> None:
         for client in self._clients:
-            client.writer.close()
+            client.writer.transport.abort()
+        await asyncio.gather(*(client.writer.wait_closed() for client in self._clients), return_exceptions=True)
 
 
 @pytest.fixture
@@ -113,7 +126,7 @@ async def site(data: Path, clock: ManualClock, until: Callable[..., Any]) -> Asy
         await running.register()
         site = Site(running, clock, until, cleanup)
         yield site
-        site.leave()
+        await site.leave()
 
 
 async def test_many_pushes_come_on_one_connection(site: Site) -> None:
@@ -176,16 +189,24 @@ async def test_a_push_whose_client_hangs_up_is_delivered(site: Site) -> None:
     await site.until(lambda: not site.lane.connections)
 
 
+async def test_who_sends_nothing_more_is_answered_all_the_same(site: Site) -> None:
+    client = await site.held()
+    client.writer.write_eof()
+    await asyncio.sleep(0)
+    await site.clock.advance(1)
+    status, headers = await client.answer()
+    assert (status, headers["Connection"]) == (200, "close")
+    assert await client.is_closed()
+
+
+async def test_who_never_reads_answers_is_cut_off_when_the_door_closes(site: Site) -> None:
+    await site.clog()
+    await site.close()
+    assert not site.lane.connections
+
+
 async def test_who_does_not_read_answers_is_not_read_from(site: Site) -> None:
-    client = await site.client(buffer=65536)
-    client.writer.transport.pause_reading()
-    client.writer.transport.set_write_buffer_limits(0)
-    sent = 0
-    while client.writer.transport.get_write_buffer_size() == 0:
-        client.send(secret="wrong")
-        sent += 1
-        await asyncio.sleep(0)
-        await site.until(lambda: not site.is_under_way)
+    client, sent = await site.clog()
     client.writer.transport.resume_reading()
     assert {(await client.answer())[0] for _ in range(sent)} == {401, 429}
 
@@ -236,4 +257,4 @@ async def test_an_idle_connection_is_closed_after_an_hour_and_one_that_says_noth
         assert len(site.lane.connections) == 1
         await clock.advance(1)
         assert await quiet.is_closed()
-        site.leave()
+        await site.leave()
