@@ -18,6 +18,7 @@ from gateway.workflow.rules import Verdict
 from gateway.workflow.situation import Request
 
 MAX_FILE = 16 * 1024 * 1024
+_DEFAULT = NotificationRules()
 _COLOURS = {Verdict.PASSES: "green", Verdict.LIFTED: "yellow", Verdict.STOPS: "bold red", Verdict.OFF: "dim"}
 
 
@@ -33,15 +34,13 @@ def explain(config: Path | None, file: Path, workspace: str | None, as_json: boo
     """
     request = _read(file)
     rules = with_registry(config, lambda registry: registry.workspace(workspace)).rules if workspace else _DEFAULT
-    explanations = [explained(situation, rules, time.time()) for situation in request.situations()]
+    now = time.time()
+    explanations = [explained(situation, rules, now) for situation in request.situations()]
     if as_json:
         print_json(explanations)
         return
     for explanation in explanations:
         _print(explanation)
-
-
-_DEFAULT = NotificationRules()
 
 
 def _read(file: Path) -> Request:

@@ -9,7 +9,7 @@ import msgspec
 from gateway.cli.options import CIDR
 from gateway.delivery.changes import WorkspaceTraits
 from gateway.model.limits import Limits
-from gateway.model.notification_rules import NotificationRules, Rule
+from gateway.model.notification_rules import LONGEST_DELAY, MOST_MEMBERS, NotificationRules, Rule
 from gateway.model.workspace import Content
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -71,9 +71,11 @@ def trait_options(command: F) -> F:
         click.option("--forward/--no-forward", default=None, help="Forward the official app's pushes."),
         click.option("--rule", "switches", type=_Switch(), multiple=True, help="Ask a notification rule, or do not."),
         click.option(
-            "--member-limit", type=click.IntRange(0, 1_000_000), help="Larger rooms do not notify; 0: all do."
+            "--member-limit", type=click.IntRange(0, MOST_MEMBERS), help="Larger rooms do not notify; 0: all do."
         ),
-        click.option("--online-delay", type=click.FloatRange(0, 3600), help="Seconds to wait for somebody online."),
+        click.option(
+            "--online-delay", type=click.FloatRange(0, LONGEST_DELAY), help="Seconds to wait for somebody online."
+        ),
     )
     return limit_options(_with(command, options))
 

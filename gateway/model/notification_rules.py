@@ -21,6 +21,11 @@ class Rule(StrEnum):
     ROOM_TOO_LARGE = "room_too_large"
 
 
+MOST_MEMBERS = 1_000_000
+LONGEST_DELAY = 3600.0
+"""Seconds."""
+
+
 class NotificationRules(msgspec.Struct, frozen=True, kw_only=True):
     """What a workspace has chosen.
 
@@ -31,8 +36,8 @@ class NotificationRules(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     off: tuple[Rule, ...] = (Rule.ALWAYS_MOBILE_OFF,)
-    member_limit: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
-    online_delay: Annotated[float, Meta(ge=0, le=3600)] = 120.0
+    member_limit: Annotated[int, Meta(ge=0, le=MOST_MEMBERS)] = 100
+    online_delay: Annotated[float, Meta(ge=0, le=LONGEST_DELAY)] = 120.0
 
 
 def in_order(rules: NotificationRules) -> NotificationRules:

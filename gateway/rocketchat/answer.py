@@ -47,10 +47,16 @@ def answer(outcome: Outcome, request_id: str) -> Answer:
     headers = {"X-Request-Id": request_id, "Gateway-Outcome": outcome.reason.value}
     if status == 200:
         return Answer(status, headers, b"")
-    if isinstance(outcome, Later):
-        headers["Retry-After"] = str(math.ceil(outcome.retry_after or DEFAULT_RETRY_AFTER))
+    headers |= retry_after(outcome)
     headers["Content-Type"] = "application/json; charset=utf-8"
     return Answer(status, headers, _body(outcome, status, request_id))
+
+
+def retry_after(outcome: Outcome) -> dict[str, str]:
+    """Say when to come again, in the header's whole seconds (RFC 9110 section 10.2.3), where that is asked."""
+    if not isinstance(outcome, Later):
+        return {}
+    return {"Retry-After": str(math.ceil(outcome.retry_after or DEFAULT_RETRY_AFTER))}
 
 
 def status_of(outcome: Outcome) -> int:

@@ -111,8 +111,11 @@ class Listener:
         if self._server is not None:
             self._server.close()
         await self._hear_newcomers()
-        ending = [self._runner.cleanup(), *([self.express.close(self._grace)] if self.express else [])]
-        await asyncio.gather(*ending)
+        await asyncio.gather(self._close_express(), self._runner.cleanup())
+
+    async def _close_express(self) -> None:
+        if self.express is not None:
+            await self.express.close(self._grace)
 
     async def _take_in_backlog(self) -> None:
         """Accept what the kernel already accepted for us: closing the socket would reset it.

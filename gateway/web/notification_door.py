@@ -12,7 +12,7 @@ from gateway.model.address import Network
 from gateway.model.clock import Clock
 from gateway.model.outcome import Outcome, Rejected
 from gateway.model.reason import Reason
-from gateway.rocketchat.answer import answer
+from gateway.rocketchat.answer import retry_after, status_of
 from gateway.web.body import read_body
 from gateway.web.problem_document import invalid, problem
 from gateway.web.sender import sender_of
@@ -72,7 +72,6 @@ class NotificationDoor:
 
 
 def _refused(outcome: Outcome) -> web.Response:
-    written = answer(outcome, "")
-    status = 413 if outcome.reason is Reason.BODY_TOO_LARGE else written.status
-    retry = {name: value for name, value in written.headers.items() if name == hdrs.RETRY_AFTER}
-    return problem(status, outcome.reason.value, _OWN_TEXTS.get(outcome.reason, outcome.text), headers=retry)
+    status = 413 if outcome.reason is Reason.BODY_TOO_LARGE else status_of(outcome)
+    text = _OWN_TEXTS.get(outcome.reason, outcome.text)
+    return problem(status, outcome.reason.value, text, headers=retry_after(outcome))

@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from gateway.model.notification import new_push_id
+from gateway.web.problem import written
 
 _PLACE = re.compile(r" - at `(\$[^`]*)`$")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
@@ -28,12 +29,9 @@ def problem(
 ) -> web.Response:
     """Answer with a problem document of the type "about:blank": its title is the status'."""
     document = ProblemDocument(status, HTTPStatus(status).phrase, code, detail, new_push_id(), pointer)
-    common = {"X-Request-Id": document.request_id, "Gateway-Outcome": code, **(headers or {})}
     if status == HTTPStatus.UNAUTHORIZED:
-        common[hdrs.WWW_AUTHENTICATE] = "Bearer"
-    return web.Response(
-        status=status, body=msgspec.json.encode(document), content_type="application/problem+json", headers=common
-    )
+        headers = {hdrs.WWW_AUTHENTICATE: "Bearer", **(headers or {})}
+    return written(status, code, document.request_id, document, "application/problem+json", headers)
 
 
 def invalid(error: ValueError) -> web.Response:

@@ -59,7 +59,7 @@ class RequestReader:
 
     def _begin(self) -> None:
         self._target = self._body = b""
-        self._said: dict[bytes, list[str]] = {}
+        self._said: dict[bytes, list[bytes]] = {}
         self._is_plain = True
         self._is_complete = self._keeps_alive = False
 
@@ -86,7 +86,7 @@ class RequestReader:
         )
 
     def _all(self, name: bytes) -> list[str]:
-        return self._said.get(name, [])
+        return [value.strip(b" \t").decode("utf-8", "surrogateescape") for value in self._said.get(name, ())]
 
     def on_url(self, url: bytes) -> None:
         """Hear the target, or a part of it."""
@@ -96,7 +96,7 @@ class RequestReader:
         """Hear one header."""
         name = name.lower()
         said = self._said.setdefault(name, [])
-        said.append(value.strip(b" \t").decode("utf-8", "surrogateescape"))
+        said.append(value)
         if name in _UNUSUAL or (len(said) > 1 and name not in _LISTS):
             self._is_plain = False
 
